@@ -1,0 +1,53 @@
+// Vf2prep prepares VGGFace2 and launches training on it: one verb a step, from the raw tree to
+// a report. Run "vf2prep help" for the verbs.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run carries out one command line and returns its exit code. Results go to stdout, all else to
+// stderr. Cancelling ctx is the user's Ctrl-C.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+	err := app(e).RunContext(ctx, args)
+	return e.exitCode(ctx, err)
+}
+
+func app(e *env) *cli.App {
+	return &cli.App{
+		Name:                   "vf2prep",
+		Usage:                  "prepare VGGFace2 for training, and train on it",
+		Version:                version(),
+		Reader:                 e.stdin,
+		Writer:                 e.stdout,
+		ErrWriter:              e.stderr,
+		HideHelpCommand:        false,
+		EnableBashCompletion:   true,
+		UseShortOptionHandling: true,
+		Suggest:                true,
+		OnUsageError:           usageError,
+		ExitErrHandler:         func(*cli.Context, error) {}, // run turns errors into exit codes
+		CommandNotFound:        e.unknownCommand,
+		CustomAppHelpTemplate:  cli.AppHelpTemplate + exitCodes,
+		Commands:               e.commands(),
+	}
+}
+
+// commands lists the verbs in the order of the work.
+func (e *env) commands() []*cli.Command {
+	return prepare(e, []*cli.Command{})
+}
