@@ -1,0 +1,235 @@
+package shard
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/edsrzf/mmap-go"
+
+	"github.com/vf2prep/vf2prep/internal/safetensors"
+)
+
+// File is one open shard.
+type File struct {
+	Part    string
+	Shard   int // which of Shards
+	Shards  int
+	Planned int
+	Rejects []Reject
+	Meta    map[string]string
+
+	name  string
+	shape Shape
+	n     int
+	data  []byte // all tensors, mapped
+	head  *safetensors.Header
+	unmap func() error
+
+	offsets, sums, labels, ages, landmarks, genders, keys, images []byte
+
+	checked []atomic.Uint64 // a bit per sample: its checksum was found right
+}
+
+// OpenFile maps one shard and checks its header and its small tensors; the samples' checksums
+// are checked as they are read. Errors in the file wrap [ErrCorrupt].
+func OpenFile(path string) (*File, error) {
+	s, err := openUnchecked(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkSections(); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	return s, nil
+}
+
+// openUnchecked maps a shard whose tensors can be found, whatever they hold.
+func openUnchecked(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() == 0 { // an empty file can't be mapped
+		return nil, fmt.Errorf("%s: header: empty file: %w", filepath.Base(path), ErrCorrupt)
+	}
+	all, err := mmap.Map(f, mmap.RDONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	s, err := parse(filepath.Base(path), all)
+	if err != nil {
+		all.Unmap()
+		return nil, err
+	}
+	s.unmap = all.Unmap
+	return s, nil
+}
+
+// parse finds the tensors of a shard in its bytes.
+func parse(name string, all []byte) (*File, error) {
+	head, err := safetensors.ReadHeader(bytes.NewReader(all), int64(len(all)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: header: %w: %w", name, err, ErrCorrupt)
+	}
+	s := &File{name: name, data: all[head.DataStart:], head: head, Meta: head.Metadata}
+	if err := s.layout(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+// smallTensors are the sections with a checksum in the metadata, in the order of the bytes.
+var smallTensors = []string{"key_offsets", "crc32c", "label", "age", "landmarks", "gender", "key"}
+
+func (s *File) layout() error {
+	if got := s.Meta["format"]; got != shardFormat {
+		return fmt.Errorf("format %q, want %q: %w", got, shardFormat, ErrVersion)
+	}
+	image, ok := s.head.Lookup("image")
+	if !ok || image.DType != safetensors.U8 || len(image.Shape) != 4 {
+		return fmt.Errorf("header: no tensor image U8 [N,C,H,W]: %w", ErrCorrupt)
+	}
+	s.shape = Shape{int(image.Shape[1]), int(image.Shape[2]), int(image.Shape[3])}
+	if image.Shape[1] > maxChannels || image.Shape[2] > maxSide || image.Shape[3] > maxSide || s.shape.check() != nil {
+		return fmt.Errorf("header: image shape %v is out of range: %w", image.Shape, ErrCorrupt)
+	}
+	s.n = int(image.Shape[0])
+	n := int64(s.n)
+	for _, t := range []struct {
+		name  string
+		to    *[]byte
+		dtype safetensors.DType
+		size  int64 // -1 any
+	}{
+		{"key_offsets", &s.offsets, safetensors.I64, 8 * (n + 1)},
+		{"crc32c", &s.sums, safetensors.I64, 8 * n},
+		{"label", &s.labels, safetensors.I32, 4 * n},
+		{"age", &s.ages, safetensors.F32, 4 * n},
+		{"landmarks", &s.landmarks, safetensors.F32, 40 * n},
+		{"gender", &s.genders, safetensors.I8, n},
+		{"key", &s.keys, safetensors.U8, -1},
+		{"image", &s.images, safetensors.U8, n * int64(s.shape.Bytes())},
+	} {
+		h, ok := s.head.Lookup(t.name)
+		if !ok || h.DType != t.dtype || t.size >= 0 && h.Size != t.size {
+			return fmt.Errorf("header: tensor %s is missing or of another size: %w", t.name, ErrCorrupt)
+		}
+		*t.to = s.section(t.name)
+	}
+	s.checked = make([]atomic.Uint64, (s.n+63)/64)
+	return nil
+}
+
+func (s *File) checkSections() error {
+	for _, name := range smallTensors {
+		got := fmt.Sprintf("%08x", checksum(s.section(name)))
+		if want := s.Meta["crc32c."+name]; got != want {
+			return fmt.Errorf("section %s: CRC %s, want %s: %w", name, got, want, ErrCorrupt)
+		}
+	}
+	last := uint64(0)
+	for i := range s.n + 1 {
+		o := binary.LittleEndian.Uint64(s.offsets[8*i:])
+		if o < last || o > uint64(len(s.keys)) {
+			return fmt.Errorf("section key_offsets: entry %d is %d: %w", i, o, ErrCorrupt)
+		}
+		last = o
+	}
+	s.Part = s.Meta["part"]
+	for key, to := range map[string]*int{"shard": &s.Shard, "shards": &s.Shards, "planned": &s.Planned} {
+		v, err := strconv.Atoi(s.Meta[key])
+		if err != nil || v < 0 {
+			return fmt.Errorf("header: %s: %q is not a number: %w", key, s.Meta[key], ErrCorrupt)
+		}
+		*to = v
+	}
+	if err := json.Unmarshal([]byte(s.Meta["rejects"]), &s.Rejects); err != nil {
+		return fmt.Errorf("header: rejects: %w: %w", err, ErrCorrupt)
+	}
+	if s.Planned != s.n+len(s.Rejects) {
+		return fmt.Errorf("header: %d planned, %d samples and %d rejects: %w", s.Planned, s.n, len(s.Rejects), ErrCorrupt)
+	}
+	return nil
+}
+
+func (s *File) section(name string) []byte {
+	t, _ := s.head.Lookup(name)
+	return s.data[t.Offset : t.Offset+t.Size]
+}
+
+// Close unmaps the file; views of its samples must not be used any more.
+func (s *File) Close() error {
+	if s.unmap == nil {
+		return nil
+	}
+	err := s.unmap()
+	s.unmap, s.data = nil, nil
+	return err
+}
+
+// Len returns the number of samples.
+func (s *File) Len() int { return s.n }
+
+// Shape returns the samples' size.
+func (s *File) Shape() Shape { return s.shape }
+
+// Sample returns sample i; its Data is a view of the mapped file. The checksum is checked when
+// the sample is first read, and the error wraps [ErrCorrupt] where it is wrong.
+func (s *File) Sample(i int) (Sample, error) {
+	data := s.image(i)
+	if bit := uint64(1) << (i % 64); s.checked[i/64].Load()&bit == 0 {
+		if err := s.check(i); err != nil {
+			return Sample{}, err
+		}
+		s.checked[i/64].Or(bit)
+	}
+	out := Sample{
+		Key:    s.Key(i),
+		Label:  s.Label(i),
+		Data:   data,
+		Age:    float32At(s.ages, i),
+		Gender: int8(s.genders[i]),
+	}
+	for p := range out.Landmarks {
+		out.Landmarks[p] = [2]float32{float32At(s.landmarks, 10*i+2*p), float32At(s.landmarks, 10*i+2*p+1)}
+	}
+	return out, nil
+}
+
+// Key returns the key of sample i.
+func (s *File) Key(i int) string {
+	return string(s.keys[binary.LittleEndian.Uint64(s.offsets[8*i:]):binary.LittleEndian.Uint64(s.offsets[8*i+8:])])
+}
+
+// Label returns the class of sample i, -1 for none.
+func (s *File) Label(i int) int32 { return int32(binary.LittleEndian.Uint32(s.labels[4*i:])) }
+
+func (s *File) image(i int) []byte {
+	n := s.shape.Bytes()
+	return s.images[i*n : (i+1)*n : (i+1)*n]
+}
+
+func (s *File) check(i int) error {
+	got, want := checksum(s.image(i)), uint32(binary.LittleEndian.Uint64(s.sums[8*i:]))
+	if got != want {
+		return fmt.Errorf("%s: sample %d: CRC %08x, want %08x: %w", s.name, i, got, want, ErrCorrupt)
+	}
+	return nil
+}
+
+func float32At(b []byte, i int) float32 {
+	return math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+}

@@ -1,0 +1,106 @@
+package shard
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
+	"github.com/vf2prep/vf2prep/internal/digest"
+)
+
+// IndexName is the file that makes a directory a shard set.
+const IndexName = "index.json"
+
+const (
+	indexFormat = "vf2prep.shards/1"
+	maxIndex    = 256 << 20 // bytes
+)
+
+// Index is what index.json holds: all of a set but its samples.
+type Index struct {
+	Format       string               `json:"format"`
+	Shape        Shape                `json:"shape"`         // C, H, W
+	Channels     string               `json:"channels"`      // order of the planes: "rgb" or "bgr"
+	Recipe       string               `json:"recipe"`        // its name
+	RecipeText   json.RawMessage      `json:"recipe_text"`   // all of it; opaque here
+	RecipeDigest string               `json:"recipe_digest"` // how the pixels were made
+	Manifest     string               `json:"manifest"`      // digest of the manifest
+	Split        string               `json:"split"`         // digest of split.json
+	Seed         uint64               `json:"seed"`          // of the samples' order
+	Classes      []string             `json:"classes"`       // identity of each label
+	Parts        map[string]PartIndex `json:"parts"`
+}
+
+// PartIndex lists the shards of one part in order.
+type PartIndex struct {
+	Planned  int    `json:"planned"`
+	Samples  int    `json:"samples"`
+	Rejected int    `json:"rejected"`
+	Shards   []Info `json:"shards"`
+}
+
+// WriteIndex gives a directory of finished shards its index, which completes the set.
+func WriteIndex(dir string, x Index) error {
+	x.Format = indexFormat
+	return atomicfile.Write(filepath.Join(dir, IndexName), func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", " ")
+		return enc.Encode(x)
+	})
+}
+
+// readIndex returns the index and the digest of its bytes.
+func readIndex(dir string) (Index, string, error) {
+	path := filepath.Join(dir, IndexName)
+	info, err := os.Stat(path)
+	if err != nil {
+		return Index{}, "", fmt.Errorf("%s is no finished shard set: %w", dir, err)
+	}
+	if info.Size() > maxIndex {
+		return Index{}, "", fmt.Errorf("%s: %d bytes, at most %d are read: %w", path, info.Size(), maxIndex, ErrCorrupt)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Index{}, "", err
+	}
+	x, err := parseIndex(text)
+	if err != nil {
+		return Index{}, "", fmt.Errorf("%s: %w", path, err)
+	}
+	return x, digest.Bytes(text), nil
+}
+
+func parseIndex(text []byte) (Index, error) {
+	var x Index
+	if err := json.Unmarshal(text, &x); err != nil {
+		return x, fmt.Errorf("%w: %w", err, ErrCorrupt)
+	}
+	if x.Format != indexFormat {
+		return x, fmt.Errorf("format %q, want %q: %w", x.Format, indexFormat, ErrVersion)
+	}
+	if err := x.Shape.check(); err != nil {
+		return x, fmt.Errorf("%w: %w", err, ErrCorrupt)
+	}
+	if x.Channels != "rgb" && x.Channels != "bgr" {
+		return x, fmt.Errorf("channels %q, want rgb or bgr: %w", x.Channels, ErrCorrupt)
+	}
+	for name, p := range x.Parts {
+		sum := 0
+		for i, s := range p.Shards {
+			if want := FileName(name, i, len(p.Shards)); s.File != want { // so no name leaves the directory
+				return x, fmt.Errorf("part %s: shard %d is %q, want %q: %w", name, i, s.File, want, ErrCorrupt)
+			}
+			if s.Samples < 0 || s.Bytes < 0 {
+				return x, fmt.Errorf("part %s: %s: %d samples in %d bytes: %w", name, s.File, s.Samples, s.Bytes, ErrCorrupt)
+			}
+			sum += s.Samples
+		}
+		if filepath.Base(name) != name || sum != p.Samples {
+			return x, fmt.Errorf("part %q: shards hold %d samples, the part says %d: %w", name, sum, p.Samples, ErrCorrupt)
+		}
+	}
+	return x, nil
+}
