@@ -1,0 +1,189 @@
+package split
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vf2prep/vf2prep/manifest"
+	"github.com/vf2prep/vf2prep/rng"
+)
+
+// records yields n images of each identity, sorted as a manifest is.
+func records(train, test map[string]int) iter.Seq2[*manifest.Record, error] {
+	return func(yield func(*manifest.Record, error) bool) {
+		for _, s := range []struct {
+			subset manifest.Subset
+			ids    map[string]int
+		}{{manifest.Train, train}, {manifest.Test, test}} {
+			var names []string
+			for id := range s.ids {
+				names = append(names, id)
+			}
+			slices.Sort(names)
+			for _, id := range names {
+				for i := range s.ids[id] {
+					r := &manifest.Record{ID: manifest.ImageID{Identity: id, Image: int32(1 + i/2), Face: int32(1 + i%2)}, Subset: s.subset}
+					if !yield(r, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func mustAssign(t *testing.T, o Options, train, test map[string]int) *Assignment {
+	t.Helper()
+	if err := o.Check(); err != nil {
+		t.Fatal(err)
+	}
+	a, err := assign(records(train, test), "d", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestFirstN(t *testing.T) {
+	train := map[string]int{"n000002": 5, "n000003": 3, "n000005": 1, "n000006": 4}
+	a := mustAssign(t, Options{Strategy: FirstN, Val: 3, MinTrain: 1}, train, map[string]int{"n000001": 2})
+	want := Counts{
+		Train: 3, Val: 6, Test: 2, Excluded: 4, TrainIdentities: 2, ValIdentities: 2, TestIdentities: 1,
+		Untrained: []string{}, Dropped: []string{"n000003", "n000005"},
+	}
+	if d := cmp.Diff(want, a.Counts()); d != "" {
+		t.Errorf("counts (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]string{"n000002", "n000006"}, a.Classes); d != "" {
+		t.Errorf("classes (-want +got):\n%s", d)
+	}
+	for i, want := range []Part{Val, Val, Val, Train, Train} { // by image number, then face number
+		if a.Rows[i].Part != want {
+			t.Errorf("row %d %s is %s, want %s", i, a.Rows[i].ID, a.Rows[i].Part, want)
+		}
+	}
+	a = mustAssign(t, Options{Strategy: FirstN, Val: 3, MinTrain: 0}, train, nil)
+	if got := a.Counts(); got.Val != 10 || len(got.Untrained) != 2 || got.Excluded != 0 {
+		t.Errorf("to the letter: %+v", got)
+	}
+}
+
+// An identity more moves no other, whatever the strategy.
+func TestGrowthMovesNobody(t *testing.T) {
+	r := rng.Stream(1, "growth")
+	for _, o := range []Options{
+		{Strategy: FirstN, Val: 4, MinTrain: 1},
+		{Strategy: Ratio, Ratio: 0.2, Seed: 5, MinTrain: 1},
+		{Strategy: ByIdentity, Ratio: 0.3, Seed: 5, MinTrain: 1},
+	} {
+		ids := map[string]int{}
+		before := map[manifest.ImageID]Part{}
+		for i := range 30 {
+			ids[fmt.Sprintf("n%06d", r.IntN(9999)+10000*(i%3))] = 1 + r.IntN(12)
+			now := map[manifest.ImageID]Part{}
+			for _, row := range mustAssign(t, o, ids, nil).Rows {
+				now[row.ID] = row.Part
+			}
+			for id, p := range before {
+				if q, ok := now[id]; ok && p != q && ids[id.Identity] == countOf(before, id.Identity) {
+					t.Fatalf("%s: %s moves from %s to %s", o.Strategy, id, p, q)
+				}
+			}
+			before = now
+		}
+	}
+}
+
+func countOf(m map[manifest.ImageID]Part, id string) (n int) {
+	for k := range m {
+		if k.Identity == id {
+			n++
+		}
+	}
+	return n
+}
+
+func TestRatioAndIdentity(t *testing.T) {
+	ids := map[string]int{}
+	for i := range 100 {
+		ids[fmt.Sprintf("n%06d", i)] = 10
+	}
+	ids["n100000"] = 1
+	a := mustAssign(t, Options{Strategy: Ratio, Ratio: 0.2, Seed: 1, MinTrain: 1}, ids, nil)
+	if n := a.Counts(); n.Val != 200 || n.Train != 801 {
+		t.Errorf("ratio: %d train, %d val, want 801 and 200", n.Train, n.Val)
+	}
+	a = mustAssign(t, Options{Strategy: ByIdentity, Ratio: 0.2, Seed: 1, MinTrain: 1}, ids, nil)
+	train, val := map[string]bool{}, map[string]bool{}
+	for _, r := range a.Rows {
+		if r.Part == Train {
+			train[r.ID.Identity] = true
+		} else {
+			val[r.ID.Identity] = true
+		}
+	}
+	for id := range val {
+		if train[id] {
+			t.Errorf("identity: %s trains and validates", id)
+		}
+	}
+	if len(val) < 8 || len(val) > 35 {
+		t.Errorf("identity: %d of 101 identities validate, want about 20", len(val))
+	}
+	if len(a.Untrained) != 0 {
+		t.Errorf("identity: untrained %v", a.Untrained)
+	}
+}
+
+func TestFilesRoundTrip(t *testing.T) {
+	dir := t.TempDir()
+	a := mustAssign(t, Options{Strategy: FirstN, Val: 2, MinTrain: 1}, map[string]int{"n000002": 5, "n000009": 2}, map[string]int{"n000001": 2})
+	if err := a.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(a.Counts(), s.Counts); d != "" || s.Manifest != "d" || s.Options != a.Options {
+		t.Errorf("split %+v, counts (-want +got):\n%s", s, d)
+	}
+	var back [parts][]manifest.ImageID
+	for _, r := range a.Rows {
+		back[r.Part] = append(back[r.Part], r.ID)
+	}
+	if d := cmp.Diff(back, s.Parts); d != "" {
+		t.Errorf("parts (-want +got):\n%s", d)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "val_list.txt"))
+	if err != nil || string(text) != "n000002/0001_01.jpg\nn000002/0001_02.jpg\n" {
+		t.Errorf("val_list.txt = %q, %v", text, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "val_list.txt"), []byte(strings.Replace(string(text), "0001_02", "0001_03", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(dir); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("changed list: error %v, want ErrCorrupt", err)
+	}
+}
+
+func FuzzParseList(f *testing.F) {
+	f.Add([]byte("n000002/0001_01.jpg\nn000002/0001_02.jpg\n"), false)
+	f.Add([]byte("image,reason\nn000002/0001_01,\"too few\"\n"), true)
+	f.Fuzz(func(t *testing.T, b []byte, excluded bool) {
+		p := Train
+		if excluded {
+			p = Excluded
+		}
+		_, _ = parseList(b, p)
+		_, _ = parseDocument(b)
+	})
+}
