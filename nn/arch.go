@@ -1,0 +1,91 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Arch is a network that can be built. Height and Width are the input size that it was published
+// with; any size that leaves something to pool is good.
+type Arch struct {
+	Name, Description string
+	Height, Width     int
+	layers            func(p *plan, cfg Config)
+}
+
+// Archs lists the networks.
+func Archs() []Arch {
+	return []Arch{
+		{
+			Name:        "seed-resnet",
+			Description: "nine 3x3 convolutions in four residual blocks of 16 and 32 channels, as a Keras script built it: no ReLU after the additions",
+			Height:      190, Width: 170,
+			layers: func(p *plan, cfg Config) { seedResNet(p, cfg, false) },
+		},
+		{
+			Name:        "seed-resnet-relu",
+			Description: "seed-resnet with the ReLU after each addition that its script computed and dropped",
+			Height:      190, Width: 170,
+			layers: func(p *plan, cfg Config) { seedResNet(p, cfg, true) },
+		},
+	}
+}
+
+// Config says which network to build.
+type Config struct {
+	Arch                    string
+	Channels, Height, Width int // of the input
+	Classes                 int
+	Batch                   int // samples a step
+	Seed                    uint64
+}
+
+// maxNumbers bounds a single array of a network, in numbers: 8 GiB.
+const maxNumbers = 1 << 31
+
+// plan checks the configuration and lays the network out. Nothing large is allocated.
+func (cfg Config) plan() (*plan, error) {
+	var arch *Arch
+	var known []string
+	for _, a := range Archs() {
+		known = append(known, a.Name)
+		if a.Name == cfg.Arch {
+			arch = &a
+		}
+	}
+	if arch == nil {
+		return nil, fmt.Errorf("no network %q; known are %s", cfg.Arch, strings.Join(known, ", "))
+	}
+	var errs []error
+	for _, v := range []struct {
+		what       string
+		value, max int
+	}{
+		{"channels", cfg.Channels, 16}, {"height", cfg.Height, 1 << 14}, {"width", cfg.Width, 1 << 14},
+		{"classes", cfg.Classes, 1 << 24}, {"batch", cfg.Batch, 1 << 14},
+	} {
+		if v.value < 1 || v.value > v.max {
+			errs = append(errs, fmt.Errorf("%s: %s is %d, want 1 to %d", cfg.Arch, v.what, v.value, v.max))
+		}
+	}
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	p := &plan{}
+	arch.layers(p, cfg)
+	p.settle()
+	for _, l := range p.layers {
+		n := int64(cfg.Batch)
+		for _, s := range l.out {
+			n *= int64(s)
+		}
+		if max(n, l.paramCount()) > maxNumbers {
+			p.errs = append(p.errs, fmt.Errorf("%s: too large: %d numbers a batch, %d parameters", l.name, n, l.paramCount()))
+		}
+	}
+	if p.errs != nil {
+		return nil, fmt.Errorf("%s with input %dx%d: %w", cfg.Arch, cfg.Height, cfg.Width, errors.Join(p.errs...))
+	}
+	return p, nil
+}

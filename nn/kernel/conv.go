@@ -1,0 +1,220 @@
+package kernel
+
+import "fmt"
+
+// ConvShape describes a convolution: a KHxKW window that moves by Stride over an InC x H x W map.
+type ConvShape struct {
+	InC, OutC int
+	H, W      int // of the input
+	KH, KW    int
+	Stride    int
+	Pad       Padding
+	ReLU      bool // the output is max(0, convolution + bias)
+}
+
+// OutH is the number of output rows.
+func (s ConvShape) OutH() int { return (s.H+s.Pad.Top+s.Pad.Bottom-s.KH)/s.Stride + 1 }
+
+// OutW is the number of output columns.
+func (s ConvShape) OutW() int { return (s.W+s.Pad.Left+s.Pad.Right-s.KW)/s.Stride + 1 }
+
+// MACs is the number of multiplications and additions for one sample, windows over the edge counted whole.
+func (s ConvShape) MACs() int64 {
+	return int64(s.OutH()) * int64(s.OutW()) * int64(s.OutC) * int64(s.InC) * int64(s.KH*s.KW)
+}
+
+// Halos returns the least frames of input and output that the convolution needs. The output's
+// serves the gradient, whose windows reach over the output's edge.
+func (s ConvShape) Halos() (in, out int) {
+	in = max(s.Pad.Top, s.Pad.Left,
+		(s.OutH()-1)*s.Stride-s.Pad.Top+s.KH-s.H,
+		(s.OutW()-1)*s.Stride-s.Pad.Left+s.KW-s.W)
+	for phase := range s.Stride {
+		out = max(out, reach(s.H, s.KH, s.Stride, s.Pad.Top, phase, s.OutH()),
+			reach(s.W, s.KW, s.Stride, s.Pad.Left, phase, s.OutW()))
+	}
+	return in, out
+}
+
+// phaseTaps lists, along one axis, which taps k of the kernel touch the input pixels
+// phase, phase+stride, phase+2*stride, ... They come from the largest to the smallest, so that the output pixels
+// they belong to ascend: pixel number m meets outputs m+first, m+first+1, ...
+func phaseTaps(k, stride, pad, phase int) (taps []int, first int) {
+	// input pixel i = out*stride - pad + tap, hence tap = phase + pad modulo stride
+	q := (phase + pad) % stride
+	for tap := q; tap < k; tap += stride {
+		taps = append([]int{tap}, taps...)
+	}
+	if len(taps) == 0 {
+		return nil, 0
+	}
+	return taps, (phase + pad - taps[0]) / stride
+}
+
+// reach says how far the windows of a phase reach over the output's edge.
+func reach(size, k, stride, pad, phase, out int) int {
+	taps, first := phaseTaps(k, stride, pad, phase)
+	if len(taps) == 0 || phase >= size {
+		return 0
+	}
+	last := (size-1-phase)/stride + first + len(taps) - 1
+	return max(-first, last-(out-1))
+}
+
+// Conv is a convolution between two layouts, with room for its repacked weights.
+// One Conv must not be used by two goroutines at once.
+type Conv struct {
+	ConvShape
+	In, Out  Layout
+	forward  *pass
+	backward []*pass // one for each phase of the stride
+	bias     [][lanes]float32
+}
+
+// NewConv prepares a convolution. The layouts must agree with the shape, and their frames be at
+// least what [ConvShape.Halos] says; out must be in blocks of [BlockSize].
+func NewConv(s ConvShape, in, out Layout) *Conv {
+	haloIn, haloOut := s.Halos()
+	switch {
+	case s.OutH() < 1 || s.OutW() < 1 || s.Stride < 1 || s.KH < 1 || s.KW < 1:
+		panic(fmt.Sprintf("kernel: convolution without output: %+v", s))
+	case in.C != s.InC || in.H != s.H || in.W != s.W || in.Halo < haloIn:
+		panic(fmt.Sprintf("kernel: convolution %+v: input %+v, want a halo of %d", s, in, haloIn))
+	case out.C != s.OutC || out.H != s.OutH() || out.W != s.OutW() || out.Halo < haloOut || out.N != in.N || out.Block != BlockSize:
+		panic(fmt.Sprintf("kernel: convolution %+v: output %+v, want a halo of %d", s, out, haloOut))
+	}
+	c := &Conv{ConvShape: s, In: in, Out: out}
+	c.bias = make([][lanes]float32, groups(out))
+	c.forward = &pass{
+		src: in, dst: out, rows: out.H, cols: out.W,
+		srcRow: in.Halo - s.Pad.Top, srcCol: in.Halo - s.Pad.Left, srcStep: s.Stride,
+		dstRow: out.Halo, dstCol: out.Halo, dstStep: 1,
+		ky: ascending(s.KH), kx: ascending(s.KW), relu: s.ReLU,
+	}
+	return c
+}
+
+// Forward computes the first n samples of y from x, weights [OutC, InC, KH, KW] and bias [OutC].
+func (c *Conv) Forward(n int, x, weight, bias, y []float32) {
+	c.In.check("Forward: x", x)
+	c.Out.check("Forward: y", y)
+	need("Forward: weight", len(weight), c.weights())
+	for g := range c.bias {
+		for l := range lanes {
+			if o := c.Out.lane(g, l); o >= 0 {
+				c.bias[g][l] = bias[o]
+			}
+		}
+	}
+	c.forward.pack(func(out, in, ky, kx int) float32 {
+		return weight[((out*c.InC+in)*c.KH+ky)*c.KW+kx]
+	})
+	c.forward.run(n, x, y, c.bias)
+}
+
+// BackwardData computes dx, the gradient of the input, from dy, that of the output before
+// its ReLU.
+//
+// With a stride s the input's pixels fall into s*s phases, each of which meets only the taps of
+// its own remainder; each is a convolution of dy of stride 1.
+func (c *Conv) BackwardData(dy, weight, dx []float32) {
+	c.Out.check("BackwardData: dy", dy)
+	c.In.check("BackwardData: dx", dx)
+	need("BackwardData: weight", len(weight), c.weights())
+	if c.backward == nil {
+		c.backward = c.phases()
+	}
+	for _, p := range c.backward {
+		p.pack(func(in, out, ky, kx int) float32 {
+			return weight[((out*c.InC+in)*c.KH+ky)*c.KW+kx]
+		})
+		p.run(c.In.N, dy, dx, nil)
+	}
+}
+
+func (c *Conv) phases() (ps []*pass) {
+	for py := range min(c.Stride, c.H) {
+		for px := range min(c.Stride, c.W) {
+			ky, oy := phaseTaps(c.KH, c.Stride, c.Pad.Top, py)
+			kx, ox := phaseTaps(c.KW, c.Stride, c.Pad.Left, px)
+			ps = append(ps, &pass{
+				src: c.Out, dst: c.In,
+				rows: (c.H-py-1)/c.Stride + 1, cols: (c.W-px-1)/c.Stride + 1,
+				srcRow: c.Out.Halo + oy, srcCol: c.Out.Halo + ox, srcStep: 1,
+				dstRow: c.In.Halo + py, dstCol: c.In.Halo + px, dstStep: c.Stride,
+				ky: ky, kx: kx,
+			})
+		}
+	}
+	return ps
+}
+
+// BackwardWeights computes dw and db, the gradients of weights and bias, from the input x and
+// from dy, the gradient of the output before its ReLU.
+//
+// Each goroutine owns some weights and sums over all samples and rows in order: first along a
+// row, then the rows' sums, which keeps float32 exact enough over 10^5 pixels.
+func (c *Conv) BackwardWeights(x, dy, dw, db []float32) {
+	c.In.check("BackwardWeights: x", x)
+	c.Out.check("BackwardWeights: dy", dy)
+	need("BackwardWeights: dw", len(dw), c.weights())
+	need("BackwardWeights: db", len(db), c.OutC)
+	ng, nb := groups(c.Out), c.In.Blocks()
+	Parallel(ng+ng*nb*c.KH*c.KW, func(i int) {
+		if i < ng {
+			c.sumBias(i, dy, db)
+			return
+		}
+		i -= ng
+		kx, ky, block, g := i%c.KW, i/c.KW%c.KH, i/c.KW/c.KH%nb, i/c.KW/c.KH/nb
+		var sum [BlockSize][lanes]float32
+		used := min(c.In.Block, c.InC-block*c.In.Block)
+		for n := range c.In.N {
+			px := c.In.at(n, block) + (ky-c.Pad.Top)*c.In.Row() + (kx-c.Pad.Left)*c.In.Block
+			pg := c.Out.atGroup(n, g)
+			for range c.Out.H {
+				for l := range used {
+					outerRow(x[px+l:], c.Stride*c.In.Block, dy[pg:], c.Out.Block, c.Out.W, &sum[l])
+				}
+				px += c.Stride * c.In.Row()
+				pg += c.Out.Row()
+			}
+		}
+		for l := range lanes {
+			o := c.Out.lane(g, l)
+			if o < 0 {
+				continue
+			}
+			for in := range used {
+				dw[((o*c.InC+block*c.In.Block+in)*c.KH+ky)*c.KW+kx] = sum[in][l]
+			}
+		}
+	})
+}
+
+func (c *Conv) sumBias(g int, dy, db []float32) {
+	var sum [lanes]float32
+	one := []float32{1}
+	for n := range c.Out.N {
+		pg := c.Out.atGroup(n, g)
+		for range c.Out.H {
+			outerRow(one, 0, dy[pg:], c.Out.Block, c.Out.W, &sum)
+			pg += c.Out.Row()
+		}
+	}
+	for l, s := range sum {
+		if o := c.Out.lane(g, l); o >= 0 {
+			db[o] = s
+		}
+	}
+}
+
+func (c *Conv) weights() int { return c.OutC * c.InC * c.KH * c.KW }
+
+func ascending(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = i
+	}
+	return s
+}

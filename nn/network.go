@@ -1,0 +1,153 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/gorgonia"
+)
+
+// Network is a network with its weights.
+type Network struct {
+	cfg    Config
+	plan   *plan
+	params []*Param
+	units  []unit
+
+	training, inference *graph // built when first used
+
+	// What the graphs read and write.
+	batch             int // samples that count in this run
+	x                 []float32
+	labels            []int32
+	loss              float64
+	samples           []float64
+	embedding, logits []float32
+}
+
+// Output is what a step or an inference gives. The slices are valid until the next call.
+type Output struct {
+	Loss      float64   // mean over the samples with a label; only after Step
+	Samples   []float64 // loss of each sample, 0 without label; only after Step
+	Logits    []float32 // [N, Classes]
+	Embedding []float32 // [N, EmbeddingWidth]
+}
+
+// New builds a network with weights drawn from the seed. An unknown network, or an input too
+// small for it, is an error before anything is built.
+func New(cfg Config) (*Network, error) {
+	p, err := cfg.plan()
+	if err != nil {
+		return nil, err
+	}
+	n := &Network{cfg: cfg, plan: p, batch: cfg.Batch}
+	width := 0
+	for _, l := range p.layers {
+		if l.kind == KindLinear {
+			width = l.in[0].out[0]
+		}
+	}
+	n.x = make([]float32, cfg.Batch*cfg.Channels*cfg.Height*cfg.Width)
+	n.labels = make([]int32, cfg.Batch)
+	n.samples = make([]float64, cfg.Batch)
+	n.embedding = make([]float32, cfg.Batch*width)
+	n.logits = make([]float32, cfg.Batch*cfg.Classes)
+	layouts := n.layouts()
+	for _, l := range p.layers {
+		first := len(n.params)
+		for _, s := range l.params {
+			param := newParam(s.name, s.shape...)
+			param.init(cfg.Seed)
+			n.params = append(n.params, param)
+		}
+		n.units = append(n.units, n.newUnit(l, layouts, n.params[first:]))
+	}
+	return n, nil
+}
+
+// Config returns what the network was built from.
+func (n *Network) Config() Config { return n.cfg }
+
+// EmbeddingWidth is how many numbers describe a face: the features before the last layer.
+func (n *Network) EmbeddingWidth() int { return len(n.embedding) / n.cfg.Batch }
+
+// Params lists the parameters in the order of the layers.
+func (n *Network) Params() []Param {
+	ps := make([]Param, len(n.params))
+	for i, p := range n.params {
+		ps[i] = *p
+	}
+	return ps
+}
+
+// Step runs forward and backward on exactly Batch samples, x [N, C, H, W], and overwrites the
+// parameters' Grad. A sample with label -1 does not count, such as those that fill up a short
+// last batch; at least one must. It changes no weight.
+//
+// A loss that is not finite is not an error here: it is for the caller to stop.
+func (n *Network) Step(x []float32, labels []int32) (Output, error) {
+	if len(x) != len(n.x) || len(labels) != n.cfg.Batch {
+		return Output{}, fmt.Errorf("%s: a step takes %d samples of %dx%dx%d: %d numbers and %d labels, found %d and %d",
+			n.cfg.Arch, n.cfg.Batch, n.cfg.Channels, n.cfg.Height, n.cfg.Width, len(n.x), n.cfg.Batch, len(x), len(labels))
+	}
+	labelled := false
+	for i, l := range labels {
+		if l < -1 || int(l) >= n.cfg.Classes {
+			return Output{}, fmt.Errorf("%s: sample %d: label %d, want -1 to %d", n.cfg.Arch, i, l, n.cfg.Classes-1)
+		}
+		labelled = labelled || l >= 0
+	}
+	if !labelled {
+		return Output{}, fmt.Errorf("%s: no sample of the batch has a label", n.cfg.Arch)
+	}
+	if n.training == nil {
+		g, err := n.build(true)
+		if err != nil {
+			return Output{}, err
+		}
+		n.training = g
+	}
+	n.batch = n.cfg.Batch
+	copy(n.x, x)
+	copy(n.labels, labels)
+	n.loss = math.NaN()
+	if err := n.training.run(); err != nil {
+		return Output{}, fmt.Errorf("%s: %w", n.cfg.Arch, err)
+	}
+	return Output{Loss: n.loss, Samples: n.samples, Logits: n.logits, Embedding: n.embedding}, nil
+}
+
+// Infer runs forward on count <= Batch samples, x [count, C, H, W]; there is no loss. A sample's
+// result does not depend on the others.
+func (n *Network) Infer(x []float32, count int) (Output, error) {
+	size := len(n.x) / n.cfg.Batch
+	if count < 1 || count > n.cfg.Batch || len(x) < count*size {
+		return Output{}, fmt.Errorf("%s: inference of %d samples from %d numbers; a sample has %d, a batch up to %d samples",
+			n.cfg.Arch, count, len(x), size, n.cfg.Batch)
+	}
+	if n.inference == nil {
+		g, err := n.build(false)
+		if err != nil {
+			return Output{}, err
+		}
+		n.inference = g
+	}
+	n.batch = count
+	copy(n.x, x[:count*size])
+	if err := n.inference.run(); err != nil {
+		return Output{}, fmt.Errorf("%s: %w", n.cfg.Arch, err)
+	}
+	return Output{Logits: n.logits[:count*n.cfg.Classes], Embedding: n.embedding[:count*n.EmbeddingWidth()]}, nil
+}
+
+// Close lets go of the graphs. The network can be used again, which builds them anew.
+func (n *Network) Close() {
+	for _, g := range []*graph{n.training, n.inference} {
+		if g != nil {
+			g.machine.Close()
+		}
+	}
+	n.training, n.inference = nil, nil
+}
+
+var _ gorgonia.SDOp = (*op)(nil)
