@@ -29,6 +29,7 @@ type Index struct {
 	RecipeDigest string               `json:"recipe_digest"` // how the pixels were made
 	Manifest     string               `json:"manifest"`      // digest of the manifest
 	Split        string               `json:"split"`         // digest of split.json
+	Build        string               `json:"build"`         // digest of all that decided the bytes
 	Seed         uint64               `json:"seed"`          // of the samples' order
 	Classes      []string             `json:"classes"`       // identity of each label
 	Parts        map[string]PartIndex `json:"parts"`

@@ -66,6 +66,17 @@ func (w *Writer) Reject(slot int, r Reject) {
 	w.rejects[slot] = &r
 }
 
+// Rejects returns the rejects so far in the order of their slots.
+func (w *Writer) Rejects() []Reject {
+	out := []Reject{}
+	for _, r := range w.rejects {
+		if r != nil {
+			out = append(out, *r)
+		}
+	}
+	return out
+}
+
 // Info describes a finished shard, as index.json lists it.
 type Info struct {
 	File    string `json:"file"`
@@ -78,18 +89,14 @@ type Info struct {
 // mistake of the caller and an error.
 func (w *Writer) Close() (Info, error) {
 	var kept []int
-	rejects := []Reject{}
 	for slot, s := range w.samples {
-		switch {
-		case s.Data != nil:
+		if s.Data != nil {
 			kept = append(kept, slot)
-		case w.rejects[slot] != nil:
-			rejects = append(rejects, *w.rejects[slot])
-		default:
+		} else if w.rejects[slot] == nil {
 			return Info{}, fmt.Errorf("shard: slot %d of %s was never filled", slot, FileName(w.part, w.i, w.n))
 		}
 	}
-	head, sections, err := w.layout(kept, rejects)
+	head, sections, err := w.layout(kept, w.Rejects())
 	if err != nil {
 		return Info{}, err
 	}

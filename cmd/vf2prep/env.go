@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -145,11 +147,11 @@ func prepare(e *env, cmds []*cli.Command) []*cli.Command {
 			}
 			for _, name := range required {
 				if !ctx.IsSet(name) {
-					return usage("%s: --%s is missing", ctx.Command.FullName(), name)
+					return usage("%s: --%s is missing", ctx.Command.HelpName, name)
 				}
 			}
 			if ctx.Args().Present() && ctx.Command.ArgsUsage == "" {
-				return usage("%s: takes no argument, found %q", ctx.Command.FullName(), ctx.Args().First())
+				return usage("%s: takes no argument, found %q", ctx.Command.HelpName, ctx.Args().First())
 			}
 			return action(ctx)
 		}
@@ -181,7 +183,7 @@ func takeRequired(flags []cli.Flag) (names []string) {
 
 func (e *env) needSubcommand(c *cli.Context) error {
 	if c.Args().Present() {
-		return usage("%s: no command %q", c.Command.FullName(), c.Args().First())
+		return usage("%s: no command %q", c.Command.HelpName, c.Args().First())
 	}
 	return cli.ShowSubcommandHelp(c)
 }
@@ -213,7 +215,7 @@ func applyConfig(c *cli.Context) error {
 	for _, item := range values {
 		name := strings.ReplaceAll(fmt.Sprint(item.Key), "_", "-")
 		if name == "config" || !hasFlag(c.Command, name) {
-			return usage("--config: %s: %s has no flag %q", path, c.Command.FullName(), name)
+			return usage("--config: %s: %s has no flag %q", path, c.Command.HelpName, name)
 		}
 		if c.IsSet(name) {
 			continue
@@ -248,4 +250,23 @@ func version() string {
 		return b.Main.Version
 	}
 	return "devel"
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	const unit = 1000
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, i := float64(n)/unit, 0
+	for v >= unit && i < 4 {
+		v /= unit
+		i++
+	}
+	return fmt.Sprintf("%.1f %cB", v, "kMGTP"[i])
+}
+
+// sortedKeys returns a map's keys in order, so that output is.
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
 }

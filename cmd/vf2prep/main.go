@@ -49,5 +49,8 @@ func app(e *env) *cli.App {
 
 // commands lists the verbs in the order of the work.
 func (e *env) commands() []*cli.Command {
-	return prepare(e, []*cli.Command{})
+	return prepare(e, []*cli.Command{
+		e.splitCommand(),
+		e.cacheCommand(),
+	})
 }

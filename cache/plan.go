@@ -1,0 +1,123 @@
+package cache
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/vf2prep/vf2prep/internal/digest"
+	"github.com/vf2prep/vf2prep/internal/diskspace"
+	"github.com/vf2prep/vf2prep/manifest"
+	"github.com/vf2prep/vf2prep/shard"
+	"github.com/vf2prep/vf2prep/split"
+)
+
+// PlanOptions say what a shard set is made of and how.
+type PlanOptions struct {
+	Manifest  string // file
+	Split     string // directory
+	Recipe    *Recipe
+	Out       string // directory
+	Seed      uint64 // of the samples' order
+	ShardSize int64  // most bytes of pixels in a shard
+}
+
+// Plan is a shard set before it is built.
+type Plan struct {
+	Images int         `json:"images"`
+	Shards int         `json:"shards"`
+	Bytes  int64       `json:"bytes"`      // to be written, within some bytes a sample
+	Free   int64       `json:"free_bytes"` // in Out's file system; -1 unknown
+	Fits   bool        `json:"fits"`       // false only where Free is known to be too little
+	Shape  shard.Shape `json:"shape"`      // C, H, W
+	Recipe string      `json:"recipe"`
+	Digest string      `json:"plan_digest"` // of all that decides the bytes
+	Parts  []PartPlan  `json:"parts"`
+
+	o        PlanOptions
+	manifest string // digest
+	split    *split.Split
+	items    map[split.Part][]item
+}
+
+// PartPlan is one part of a Plan.
+type PartPlan struct {
+	Part     string `json:"part"`
+	Images   int    `json:"images"`
+	Shards   int    `json:"shards"`
+	PerShard int    `json:"images_per_shard"`
+
+	part split.Part
+}
+
+// sideBytes is what a sample takes beside its pixels: offsets, checksum, label, age, landmarks,
+// gender and key.
+const sideBytes = 8 + 8 + 4 + 4 + 40 + 1 + 16
+
+// MakePlan reads manifest and split and counts.
+func MakePlan(o PlanOptions) (*Plan, error) {
+	if o.ShardSize < 1 {
+		return nil, fmt.Errorf("cache: shards of %d bytes", o.ShardSize)
+	}
+	m, err := manifest.Open(o.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	s, err := split.Read(o.Split)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{
+		Recipe: o.Recipe.Name, Shape: shard.Shape{3, o.Recipe.Height, o.Recipe.Width},
+		o: o, manifest: m.Digest(), split: s,
+	}
+	if p.items, err = collect(m, s, o.Seed); err != nil {
+		return nil, err
+	}
+	row := int64(p.Shape.Bytes())
+	per := int(max(1, o.ShardSize/row))
+	for _, part := range cachedParts {
+		n := len(p.items[part])
+		pp := PartPlan{Part: part.String(), Images: n, Shards: (n + per - 1) / per, part: part}
+		if pp.Shards > 0 { // shards of equal size, not full ones and a small rest
+			pp.PerShard = (n + pp.Shards - 1) / pp.Shards
+			pp.Shards = (n + pp.PerShard - 1) / pp.PerShard
+		}
+		p.Parts = append(p.Parts, pp)
+		p.Images += n
+		p.Shards += pp.Shards
+	}
+	p.Bytes = int64(p.Images) * (row + sideBytes)
+	p.Digest = p.digest()
+	if p.Free, err = diskspace.Free(existing(o.Out)); err != nil {
+		p.Free = -1
+	}
+	p.Fits = p.Free < 0 || p.Free >= p.Bytes
+	return p, nil
+}
+
+// digest names all that decides the bytes of the set. The order of samples follows from the
+// split and the seed, the shards from their number.
+func (p *Plan) digest() string {
+	b, err := json.Marshal([]any{buildFormat, p.manifest, p.split.Digest, p.o.Recipe.Digest(), p.o.Seed, p.Parts})
+	if err != nil {
+		panic(err) // plain fields
+	}
+	return digest.Bytes(b)
+}
+
+// existing returns dir or the nearest directory above it that is there.
+func existing(dir string) string {
+	for {
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return dir
+		}
+		dir = up
+	}
+}
