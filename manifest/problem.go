@@ -9,7 +9,7 @@ const (
 	DamagedHeader    = "damaged-header"      // * begins as a JPEG, but has no complete header
 	Unsupported      = "unsupported-jpeg"    // * arithmetic coding, lossless, 12 bits, ...
 	TooLarge         = "too-large"           // * more pixels or bytes than an honest face image
-	DuplicateImage   = "duplicate-image"     // in train/ and in test/; the record shows one of them
+	DuplicateImage   = "duplicate-image"     // two files of one name, in train/ and test/ or .jpg and .JPG; the record shows the first
 	Truncated        = "truncated"           // no end marker: probably cut off
 	ExifRotated      = "exif-rotated"        // EXIF asks for a rotation; boxes refer to the pixels as stored
 	Unlisted         = "unlisted"            // a file that its subset's list does not name

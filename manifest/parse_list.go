@@ -1,0 +1,32 @@
+package manifest
+
+import (
+	"bytes"
+	"io"
+)
+
+// eachImage is called for every good line; identity is valid during the call only.
+type eachImage func(line int, identity []byte, image, fc int32)
+
+// parseList reads train_list.txt and its kin: "n000002/0001_01.jpg" a line, no header. What
+// follows the name behind a blank, tab or comma, such as a label, is passed over.
+func parseList(r io.Reader, name string, log *problemLog, each eachImage) error {
+	s := newSource(r, name, log)
+	for {
+		b, err := s.next()
+		if err != nil {
+			return s.end(err)
+		}
+		b = bytes.TrimLeft(b, " \t")
+		if i := bytes.IndexAny(b, " \t,"); i >= 0 {
+			b = b[:i]
+		}
+		identity, image, fc, ok := parseLooseID(b)
+		if !ok {
+			s.reject("%q is no image such as n000002/0001_01.jpg", b)
+			continue
+		}
+		s.good++
+		each(s.lines.n, identity, image, fc)
+	}
+}
