@@ -50,6 +50,7 @@ func app(e *env) *cli.App {
 // commands lists the verbs in the order of the work.
 func (e *env) commands() []*cli.Command {
 	return prepare(e, []*cli.Command{
+		e.manifestCommand(),
 		e.splitCommand(),
 		e.cacheCommand(),
 	})
