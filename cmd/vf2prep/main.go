@@ -53,5 +53,6 @@ func (e *env) commands() []*cli.Command {
 		e.manifestCommand(),
 		e.splitCommand(),
 		e.cacheCommand(),
+		e.doctorCommand(),
 	})
 }

@@ -1,0 +1,164 @@
+// Package doctor looks at the machine and the files of a user who is about to start, and says
+// what will be in the way.
+//
+// It changes nothing and opens no network connection.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/vf2prep/vf2prep/internal/diskspace"
+	"github.com/vf2prep/vf2prep/shard"
+)
+
+// The states of a check.
+const (
+	OK      = "ok"
+	Warning = "warning"
+	Failure = "failure"
+)
+
+// Check is one thing that was looked at.
+type Check struct {
+	Name   string `json:"name"`
+	State  string `json:"state"`
+	Found  string `json:"found"`
+	Advice string `json:"advice,omitempty"`
+}
+
+// Options name what to look at; empty ones are passed over.
+type Options struct {
+	Root   string // of the data set
+	Shards string // a finished shard set
+	Out    string // where the shards or runs shall go
+}
+
+// Run looks at everything.
+func Run(ctx context.Context, o Options) []Check {
+	checks := []Check{system(), simd(), decoding(), filesOpen()}
+	if o.Out == "" {
+		o.Out = "."
+	}
+	checks = append(checks, room(o.Out))
+	if o.Root != "" {
+		checks = append(checks, layout(o.Root)...)
+	}
+	if o.Shards != "" && ctx.Err() == nil {
+		checks = append(checks, shards(o.Shards))
+	}
+	return checks
+}
+
+func system() Check {
+	return Check{Name: "system", State: OK, Found: fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())}
+}
+
+func simd() Check {
+	c := Check{Name: "vector units", State: OK, Found: "portable"}
+	switch {
+	case cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL:
+		c.Found = "AVX-512"
+	case cpu.X86.HasAVX2 && cpu.X86.HasFMA:
+		c.Found = "AVX2"
+	case runtime.GOARCH == "arm64":
+		c.Found = "NEON"
+	}
+	return c
+}
+
+// The full set at 112x112 in bytes, and in photos: what a user is most likely to want.
+const fullSet = 3_311_286 * 3 * 112 * 112
+
+func room(dir string) Check {
+	c := Check{Name: "disk", State: OK}
+	at := dir
+	for {
+		if _, err := os.Stat(at); err == nil || filepath.Dir(at) == at {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	n, err := diskspace.Free(at)
+	if err != nil {
+		return Check{Name: "disk", State: Warning, Found: fmt.Sprintf("free space of %s is unknown: %v", dir, err)}
+	}
+	c.Found = fmt.Sprintf("%.0f GB free in %s", float64(n)/1e9, dir)
+	if n < fullSet {
+		c.State = Warning
+		c.Advice = fmt.Sprintf("all of VGGFace2 at 112x112 takes %.0f GB; \"vf2prep cache plan\" says what yours takes", float64(fullSet)/1e9)
+	}
+	return c
+}
+
+// layout looks for the tree and its metadata where manifest build looks.
+func layout(root string) []Check {
+	if _, err := os.ReadDir(root); err != nil {
+		return []Check{{Name: "data set", State: Failure, Found: text(err), Advice: "give --root the directory that holds train/ and test/"}}
+	}
+	var checks []Check
+	data := root
+	if isDir(filepath.Join(root, "data", "train")) {
+		data = filepath.Join(root, "data")
+	}
+	for _, subset := range []string{"train", "test"} {
+		c := Check{Name: subset + "/", State: OK}
+		names, err := os.ReadDir(filepath.Join(data, subset))
+		if err != nil {
+			c.State, c.Found = Warning, text(err)
+			c.Advice = "without it there are no " + subset + " images"
+		} else {
+			c.Found = fmt.Sprintf("%d identities", len(names))
+		}
+		checks = append(checks, c)
+	}
+	for _, f := range []struct{ name, advice string }{
+		{"identity_meta.csv", "without it there are no names, genders and expected counts"},
+		{"loose_bb_train.csv", "recipes that crop about the box need it"},
+		{"loose_landmark_train.csv", "recipes that align need it"},
+	} {
+		c := Check{Name: f.name, State: Warning, Found: "not found", Advice: f.advice}
+		for _, dir := range []string{"", "meta", "bb_landmark"} {
+			if _, err := os.Stat(filepath.Join(root, dir, f.name)); err == nil {
+				c = Check{Name: f.name, State: OK, Found: filepath.ToSlash(filepath.Join(dir, f.name))}
+				break
+			}
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}
+
+func shards(dir string) Check {
+	set, err := shard.Open(dir)
+	if err != nil {
+		return Check{Name: "shards", State: Failure, Found: err.Error(), Advice: "run \"vf2prep cache build\" again, it makes what is missing"}
+	}
+	defer set.Close()
+	x := set.Index()
+	var parts []string
+	for _, n := range set.Parts() {
+		parts = append(parts, fmt.Sprintf("%s %d", n, x.Parts[n].Samples))
+	}
+	return Check{Name: "shards", State: OK, Found: fmt.Sprintf("%s, samples of %v bytes: %s", x.Recipe, x.Shape, strings.Join(parts, ", "))}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func text(err error) string {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
