@@ -118,9 +118,11 @@ func (r *row) landmarks() (l face.Landmarks) {
 	return l
 }
 
-// records yields the rows as records, in the manifest's order.
+// records yields the rows as records, in the manifest's order. The record is valid until the
+// next one: making one anew for each of millions of rows would double the memory that is needed.
 func (b *builder) records(ctx context.Context, yield func(*Record) error) error {
 	codes := problemSets{}
+	var rec Record
 	for _, subset := range []Subset{Train, Test} {
 		for _, p := range b.store.people {
 			if err := ctx.Err(); err != nil {
@@ -135,7 +137,7 @@ func (b *builder) records(ctx context.Context, yield func(*Record) error) error 
 				if s != subset {
 					continue
 				}
-				rec := b.record(p, r, s)
+				b.record(&rec, p, r, s)
 				rec.Problems = codes.get(r.problems)
 				if err := yield(&rec); err != nil {
 					return err
@@ -146,11 +148,11 @@ func (b *builder) records(ctx context.Context, yield func(*Record) error) error 
 	return nil
 }
 
-func (b *builder) record(p *person, r *row, subset Subset) Record {
-	rec := Record{
+func (b *builder) record(rec *Record, p *person, r *row, subset Subset) {
+	*rec = Record{
 		ID:         ImageID{p.ID, int32(r.key >> 32), int32(uint32(r.key))},
 		Subset:     subset,
-		Path:       b.prefix + string(subset) + "/" + p.ID + "/" + r.file(),
+		Path:       r.path(b.prefix, subset, p.ID),
 		Width:      int32(r.width),
 		Height:     int32(r.height),
 		Components: int8(r.components),
@@ -175,7 +177,6 @@ func (b *builder) record(p *person, r *row, subset Subset) Record {
 		a := p.attrs[r.attr-1]
 		rec.Attributes.known, rec.Attributes.yes = a.known, a.yes
 	}
-	return rec
 }
 
 // problemSets keeps one sorted list of codes for each set of bits that occurs.

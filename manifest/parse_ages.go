@@ -17,7 +17,7 @@ func parseImageAges(r io.Reader, name string, log *problemLog, each func(line in
 			return s.end(err)
 		}
 		if isHeader(f[0], "name_id", "filename", "image") {
-			if s.lines.n > 1 {
+			if s.seen > 1 {
 				s.note(SecondHeader, "header in mid-file")
 			}
 			col = ageColumn(f)
@@ -81,7 +81,7 @@ func parseTwoColumnAges(r io.Reader, name string, log *problemLog, each func(lin
 			return errNotTwoColumns
 		}
 		if isHeader(f[0], "class_id", "identity", "id") {
-			if s.lines.n > 1 {
+			if s.seen > 1 {
 				s.note(SecondHeader, "header in mid-file")
 			}
 			continue

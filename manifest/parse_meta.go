@@ -32,7 +32,7 @@ func parseIdentityMeta(r io.Reader, name string, log *problemLog, each func(line
 			return s.end(err)
 		}
 		if isHeader(f[0], "class_id", "identity", "id") {
-			if s.lines.n > 1 {
+			if s.seen > 1 {
 				s.note(SecondHeader, "header in mid-file")
 			}
 			continue

@@ -13,6 +13,7 @@ type source struct {
 	lines  *lines
 	fields [][]byte
 	log    *problemLog
+	seen   int // lines that are not blank
 	good   int
 	bad    int
 	first  Problem // the first bad line
@@ -28,6 +29,7 @@ func (s *source) next() ([]byte, error) {
 		b, err := s.lines.next()
 		switch {
 		case errors.Is(err, errLong):
+			s.seen++
 			s.reject("%v", err)
 			continue
 		case errors.Is(err, io.EOF):
@@ -37,6 +39,7 @@ func (s *source) next() ([]byte, error) {
 		}
 		for _, c := range b {
 			if c != ' ' && c != '\t' {
+				s.seen++
 				return b, nil
 			}
 		}

@@ -50,7 +50,7 @@ scan:
 			if got := joinFields(f); !strings.EqualFold(got, strings.Join(columns, ",")) {
 				return Problem{File: s.name, Line: s.lines.n, Detail: "columns " + got + ", want " + strings.Join(columns, ",")}.err()
 			}
-			if s.lines.n > 1 {
+			if s.seen > 1 {
 				s.note(SecondHeader, "header in mid-file")
 			}
 			continue

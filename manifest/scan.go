@@ -240,9 +240,17 @@ func (s *scanner) person(ctx context.Context, p *person, prefix string, log *pro
 }
 
 // file returns the image's file name, "0001_01.jpg".
-func (r *row) file() string {
-	b := make([]byte, 0, 24)
+func (r *row) file() string { return string(r.appendFile(make([]byte, 0, 32))) }
+
+// path returns the image's path below the root.
+func (r *row) path(prefix string, subset Subset, identity string) string {
+	b := append(append(make([]byte, 0, 128), prefix...), subset...)
+	b = append(append(append(b, '/'), identity...), '/')
+	return string(r.appendFile(b))
+}
+
+func (r *row) appendFile(b []byte) []byte {
 	b = appendPadded(b, int32(r.key>>32), 4)
 	b = appendPadded(append(b, '_'), int32(uint32(r.key)), 2)
-	return string(append(b, exts[r.ext]...))
+	return append(b, exts[r.ext]...)
 }
