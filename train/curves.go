@@ -1,0 +1,111 @@
+package train
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/draw"
+	"image/png"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
+	"github.com/vf2prep/vf2prep/internal/chart"
+)
+
+// The two forms of the picture of a run.
+const (
+	CurvesPNG = "curves.png"
+	CurvesSVG = "curves.svg"
+)
+
+// The size of one of the picture's two halves, in pixels.
+const (
+	panelWidth  = 640
+	panelHeight = 400
+)
+
+// drawCurves writes loss above accuracy, both by epoch.
+func drawCurves(run string, history []point) error {
+	if len(history) == 0 {
+		return nil
+	}
+	get := func(value func(point) (float64, bool)) (x, y []float64) {
+		for _, p := range history {
+			if v, ok := value(p); ok {
+				x, y = append(x, float64(p.Epoch)), append(y, v)
+			}
+		}
+		return x, y
+	}
+	series := func(train, val func(point) (float64, bool), valName string) []chart.Series {
+		x, y := get(train)
+		out := []chart.Series{{Name: "train", X: x, Y: y}}
+		if x, y := get(val); len(x) > 0 {
+			out = append(out, chart.Series{Name: valName, X: x, Y: y})
+		}
+		return out
+	}
+	ofVal := func(f func(*validation) float64) func(point) (float64, bool) {
+		return func(p point) (float64, bool) {
+			if p.Val == nil {
+				return 0, false
+			}
+			return f(p.Val), true
+		}
+	}
+	loss, err := chart.Lines(chart.Axes{Title: "Loss", X: "epoch", Y: "cross-entropy, nats"},
+		series(func(p point) (float64, bool) { return p.TrainLoss, true },
+			ofVal(func(v *validation) float64 { return v.Loss }), "validation")...)
+	if err != nil {
+		return err
+	}
+	top := series(func(p point) (float64, bool) { return p.TrainAccuracy, true },
+		ofVal(func(v *validation) float64 { return v.Top1 }), "validation")
+	if x, y := get(ofVal(func(v *validation) float64 { return v.Top5 })); len(x) > 0 {
+		top = append(top, chart.Series{Name: "validation, top 5", X: x, Y: y, Dashed: true})
+	}
+	accuracy, err := chart.Lines(chart.Axes{Title: "Accuracy", X: "epoch", Y: "share of images", YMax: 1}, top...)
+	if err != nil {
+		return err
+	}
+	panels := []*chart.Chart{loss, accuracy}
+	if err := atomicfile.Write(filepath.Join(run, CurvesPNG), func(w io.Writer) error { return stackPNG(w, panels) }); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(run, CurvesSVG), func(w io.Writer) error { return stackSVG(w, panels) })
+}
+
+func stackPNG(w io.Writer, panels []*chart.Chart) error {
+	all := image.NewRGBA(image.Rect(0, 0, panelWidth, panelHeight*len(panels)))
+	for i, p := range panels {
+		var b bytes.Buffer
+		if err := p.Write(&b, "png", panelWidth, panelHeight); err != nil {
+			return err
+		}
+		img, err := png.Decode(&b)
+		if err != nil {
+			return err
+		}
+		at := image.Rect(0, i*panelHeight, panelWidth, (i+1)*panelHeight)
+		draw.Draw(all, at, img, img.Bounds().Min, draw.Src)
+	}
+	return png.Encode(w, all)
+}
+
+// stackSVG nests the panels: an svg element inside another is placed by its y.
+func stackSVG(w io.Writer, panels []*chart.Chart) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d">`+"\n", panelWidth, panelHeight*len(panels))
+	for i, p := range panels {
+		var one strings.Builder
+		if err := p.Write(&one, "svg", panelWidth, panelHeight); err != nil {
+			return err
+		}
+		b.WriteString(strings.Replace(one.String(), "<svg ", fmt.Sprintf(`<svg y="%d" `, i*panelHeight), 1))
+	}
+	b.WriteString("</svg>\n")
+	_, err := w.Write(b.Bytes())
+	return err
+}

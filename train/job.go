@@ -1,0 +1,221 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vf2prep/vf2prep/augment"
+	"github.com/vf2prep/vf2prep/internal/progress"
+	"github.com/vf2prep/vf2prep/loader"
+	"github.com/vf2prep/vf2prep/nn"
+	"github.com/vf2prep/vf2prep/shard"
+)
+
+// job is a run at work.
+type job struct {
+	o      *Options
+	rec    *Record
+	train  *loader.Loader
+	val    *loader.Loader // nil where nothing has a label
+	report progress.Reporter
+
+	net   *nn.Network
+	opt   optimizer
+	logs  *logs
+	state *state
+
+	began   time.Time // this command
+	spent   float64   // seconds of the commands before it
+	saved   place     // the newest checkpoint
+	isSaved bool
+	savedAt time.Time
+	noted   time.Time // when the progress was last put in words
+}
+
+// newJob checks the data against the options and makes all that needs no run directory, so
+// that a mistake leaves nothing behind.
+func newJob(o *Options, set *shard.Set) (*job, error) {
+	x := set.Index()
+	if len(x.Classes) == 0 {
+		return nil, fmt.Errorf("%s: no classes: the split has no identity to train on", o.Shards)
+	}
+	pipeline, err := augment.Parse(o.Augment)
+	if err != nil {
+		return nil, fmt.Errorf("%w: augment: %w", ErrOption, err)
+	}
+	j := &job{o: o, report: progress.Or(o.Progress)}
+	j.train, err = loader.New(set, "train", loader.Options{
+		Batch: o.Batch, Seed: o.Seed, Shuffle: true, Augment: pipeline, Train: true, Workers: o.Threads,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Shards, err)
+	}
+	c, h, w := j.train.Shape()
+	j.rec = newRecord(o, x, set.Digest(), c, h, w)
+	if j.rec.TrainImages, err = labelled(set, "train"); err != nil {
+		return nil, err
+	}
+	if j.rec.TrainImages == 0 {
+		return nil, fmt.Errorf("%s: part train: none of %d images has a label", o.Shards, j.train.Len())
+	}
+	if o.Batch > j.rec.TrainImages {
+		return nil, fmt.Errorf("%w: batch of %d images, part train of %s has only %d with a label", ErrOption, o.Batch, o.Shards, j.rec.TrainImages)
+	}
+	if _, there := x.Parts["val"]; there {
+		if j.rec.ValImages, err = labelled(set, "val"); err != nil {
+			return nil, err
+		}
+	}
+	if j.rec.ValImages > 0 {
+		j.val, err = loader.New(set, "val", loader.Options{Batch: o.Batch, Seed: o.Seed, Augment: pipeline, Workers: o.Threads})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Shards, err)
+		}
+	}
+	j.net, err = nn.New(nn.Config{
+		Arch: o.Arch, Channels: c, Height: h, Width: w, Classes: len(x.Classes), Batch: o.Batch, Seed: o.Seed,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOption, err)
+	}
+	for _, p := range j.net.Params() {
+		j.rec.Parameters += len(p.Data)
+	}
+	return j, nil
+}
+
+// labelled counts the samples of a part that have a label and checks that it is a class.
+func labelled(set *shard.Set, name string) (n int, err error) {
+	part, err := set.Part(name)
+	if err != nil {
+		return 0, err
+	}
+	classes := len(set.Index().Classes)
+	for i := range part.Len() {
+		label, err := part.Label(i)
+		if err != nil {
+			return 0, err
+		}
+		if int(label) >= classes {
+			key, _ := part.Key(i)
+			return 0, fmt.Errorf("part %s: %s has label %d, there are %d classes: %w", name, key, label, classes, shard.ErrCorrupt)
+		}
+		if label >= 0 {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// open prepares the run directory, which is locked: it begins a run or finds the place where one
+// stopped.
+func (j *job) open() error {
+	old, err := j.claim()
+	if err != nil {
+		return err
+	}
+	c := j.rec.Config
+	j.opt = newOptimizer(c, j.net.Params(), j.o.Threads)
+	j.state = &state{}
+	if old != nil {
+		s, err := load(j.o.Out, j.net, j.opt)
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			j.state, j.spent = s, s.AllTime
+			j.saved, j.isSaved = place{s.Epoch, s.Step}, true
+		}
+	}
+	if old == nil || old.Config.Epochs != c.Epochs {
+		if err := j.rec.write(j.o.Out); err != nil {
+			return err
+		}
+	}
+	j.logs, err = openLogs(j.o.Out, j.state.MetricsBytes, j.state.EventsBytes)
+	return err
+}
+
+// claim looks at what the run directory holds: nil for nothing, else the record of the same run.
+func (j *job) claim() (*Record, error) {
+	out := j.o.Out
+	if j.o.Restart {
+		return nil, forget(out)
+	}
+	old, err := ReadRecord(out)
+	if errors.Is(err, fs.ErrNotExist) {
+		all, _, err := checkpoints(out)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Lstat(filepath.Join(out, BestName)); err == nil || len(all) > 0 {
+			return nil, fmt.Errorf("%s: weights but no %s: %w; --restart throws them away", out, RecordName, ErrRecord)
+		}
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if diff := old.differences(j.rec); len(diff) > 0 {
+		return nil, fmt.Errorf("%s %w: %s; take another --out, or --restart to throw it away", out, ErrOtherRun, strings.Join(diff, "; "))
+	}
+	j.rec.Command = old.Command
+	return old, nil
+}
+
+func (j *job) close() {
+	if j.logs != nil {
+		j.logs.close()
+	}
+	j.net.Close()
+}
+
+// save makes a checkpoint of the present position, unless there is one. Weights that are not
+// finite are never saved.
+func (j *job) save() error {
+	s := j.state
+	at := place{s.Epoch, s.Step}
+	if j.isSaved && j.saved == at {
+		return nil
+	}
+	if err := j.checkWeights(); err != nil {
+		return err
+	}
+	if err := j.logs.sync(); err != nil {
+		return err
+	}
+	s.MetricsBytes, s.EventsBytes = j.logs.size, j.logs.events.Size()
+	s.AllTime = j.spent + time.Since(j.began).Seconds()
+	if err := save(j.o.Out, s, j.net, j.opt, j.meta()); err != nil {
+		return fmt.Errorf("%w; %s", err, j.kept())
+	}
+	j.saved, j.isSaved, j.savedAt = at, true, time.Now()
+	return nil
+}
+
+// kept says which checkpoint is there to go on from.
+func (j *job) kept() string {
+	if !j.isSaved {
+		return "there is no checkpoint yet"
+	}
+	return fmt.Sprintf("the checkpoint of epoch %d, step %d is kept", j.saved.epoch+1, j.saved.step)
+}
+
+// meta is what a file of weights says of itself.
+func (j *job) meta() map[string]string {
+	return map[string]string{
+		"run":      recordFormat,
+		"shards":   j.rec.Inputs.Shards,
+		"recipe":   j.rec.Input.Recipe,
+		"channels": j.rec.Input.Order,
+		"seed":     strconv.FormatUint(j.rec.Config.Seed, 10),
+		"epoch":    strconv.Itoa(j.state.Epoch),
+		"step":     strconv.FormatInt(j.state.TotalSteps, 10),
+	}
+}

@@ -1,0 +1,113 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/vf2prep/vf2prep/internal/progress"
+)
+
+// ErrOption says that an option makes no sense, alone or with the data.
+var ErrOption = errors.New("wrong option")
+
+// Options says what to train on what and how. See [Config] for those that decide the outcome.
+type Options struct {
+	Shards string // directory of a shard set with a part "train" and, better, a part "val"
+	Out    string // run directory; made where missing
+	Config
+
+	CheckpointEvery    int           // steps between checkpoints; 0: by time only
+	CheckpointInterval time.Duration // at most this long between checkpoints; 0: 60 s, < 0: by steps only
+	Threads            int           // 0: GOMAXPROCS, which any other number sets while Run lasts; never changes the outcome
+	Restart            bool          // forget what the run directory holds and begin anew
+	Command            []string      // the command line, for run.json
+	Progress           progress.Reporter
+}
+
+// Config is the part of the options that decides the weights; it is kept in run.json, and a run
+// goes on only with the same.
+type Config struct {
+	Arch         string  `json:"arch"`
+	Optimizer    string  `json:"optimizer"`          // "adadelta" or "sgd"
+	LearningRate float64 `json:"learning_rate"`      // 0: the optimiser's usual one
+	Momentum     float64 `json:"momentum,omitempty"` // sgd, as a share of the last update
+	WeightDecay  float64 `json:"weight_decay"`       // added to the gradient, times the weight
+	Rho          float64 `json:"rho,omitempty"`      // adadelta: decay of its two running means; 0: 0.95
+	Epsilon      float64 `json:"epsilon,omitempty"`  // adadelta: added under its roots; 0: 1e-7
+	Batch        int     `json:"batch"`              // images a step
+	Epochs       int     `json:"epochs"`             // may grow from run to run
+	MaxSteps     int     `json:"max_steps"`          // end after so many steps in all; 0: no limit
+	Patience     int     `json:"patience"`           // end after so many epochs without a smaller validation loss; 0: never
+	LogEvery     int     `json:"log_every"`          // steps that a line of metrics sums up; 0: 10
+	Seed         uint64  `json:"seed"`
+	Augment      string  `json:"augment"` // as augment.Parse reads it
+}
+
+const (
+	adadelta = "adadelta"
+	sgd      = "sgd"
+)
+
+// The usual learning rates: Keras's Adadelta (Zeiler 2012 has no rate, which is 1), and 0.01 for
+// SGD with momentum, with which VGG-Face began.
+var usualRate = map[string]float64{adadelta: 1, sgd: 0.01}
+
+// complete fills in what was left at zero and checks the rest. Errors wrap [ErrOption].
+func (o *Options) complete() error {
+	if o.CheckpointInterval == 0 {
+		o.CheckpointInterval = time.Minute
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.LogEvery == 0 {
+		o.LogEvery = 10
+	}
+	if _, ok := usualRate[o.Optimizer]; !ok {
+		return fmt.Errorf("%w: optimizer %q, want %s or %s", ErrOption, o.Optimizer, adadelta, sgd)
+	}
+	if o.LearningRate == 0 {
+		o.LearningRate = usualRate[o.Optimizer]
+	}
+	// What the optimiser has no use for is no difference between two configurations.
+	if o.Optimizer == sgd {
+		o.Rho, o.Epsilon = 0, 0
+	} else {
+		o.Momentum = 0
+		if o.Rho == 0 {
+			o.Rho = 0.95
+		}
+		if o.Epsilon == 0 {
+			o.Epsilon = 1e-7
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		value float64
+		ok    bool
+		want  string
+	}{
+		{"learning rate", o.LearningRate, o.LearningRate > 0, "more than 0"},
+		{"momentum", o.Momentum, o.Momentum >= 0 && o.Momentum < 1, "0 to less than 1"},
+		{"weight decay", o.WeightDecay, o.WeightDecay >= 0, "0 or more"},
+		{"rho", o.Rho, o.Rho >= 0 && o.Rho < 1, "0 to less than 1"},
+		{"epsilon", o.Epsilon, o.Epsilon >= 0, "more than 0"},
+		{"batch", float64(o.Batch), o.Batch > 0, "1 or more"},
+		{"epochs", float64(o.Epochs), o.Epochs > 0, "1 or more"},
+		{"max steps", float64(o.MaxSteps), o.MaxSteps >= 0, "0 (no limit) or more"},
+		{"patience", float64(o.Patience), o.Patience >= 0, "0 (never) or more"},
+		{"log every", float64(o.LogEvery), o.LogEvery > 0, "1 or more"},
+		{"checkpoint every", float64(o.CheckpointEvery), o.CheckpointEvery >= 0, "0 (by time) or more"},
+	} {
+		if !c.ok || math.IsInf(c.value, 0) {
+			return fmt.Errorf("%w: %s is %v, want %s", ErrOption, c.name, c.value, c.want)
+		}
+	}
+	if o.Out == "" || o.Shards == "" {
+		return fmt.Errorf("%w: shards %q, out %q: both are needed", ErrOption, o.Shards, o.Out)
+	}
+	return nil
+}
