@@ -132,6 +132,7 @@ func TestEpochStops(t *testing.T) {
 		break // the workers must not wait for ever
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	n := 0
 	for _, err := range l.Epoch(ctx, 0, 0) {
 		if n++; n == 2 {
