@@ -40,6 +40,10 @@ func New(cfg Config) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newNetwork(cfg, p), nil
+}
+
+func newNetwork(cfg Config, p *plan) *Network {
 	n := &Network{cfg: cfg, plan: p, batch: cfg.Batch}
 	width := 0
 	for _, l := range p.layers {
@@ -62,7 +66,7 @@ func New(cfg Config) (*Network, error) {
 		}
 		n.units = append(n.units, n.newUnit(l, layouts, n.params[first:]))
 	}
-	return n, nil
+	return n
 }
 
 // Config returns what the network was built from.

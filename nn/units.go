@@ -99,7 +99,9 @@ func (u *addUnit) node(_ *graph, in []*gorgonia.Node) *gorgonia.Node {
 			if u.relu {
 				dy = reluBackward(y, dy)
 			}
-			// The shortcut's gradient is added to in place, while the main path reads dy: it needs a copy.
+			// What shares its input with the main path gets two gradients. Gorgonia adds them in place
+			// of the first when nothing else reads that, else into new memory at each step. The
+			// main path reads dy, so the shortcut gets a copy that is its own.
 			return gorgonia.Nodes{dy, apply(&op{
 				name: "add.shortcut", out: newBuffer(y.Shape()...),
 				run: func(in []gorgonia.Value, out []float32) { kernel.Copy(floats(in[0]), out) },

@@ -1,0 +1,154 @@
+package nn
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vf2prep/vf2prep/internal/safetensors"
+)
+
+func save(t *testing.T, n *Network, meta map[string]string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := n.Save(&b, meta); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "weights.safetensors")
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSaveAndLoad(t *testing.T) {
+	a, b := small(t, nil), small(t, func(c *Config) { c.Seed, c.Batch = 2, 1 })
+	meta, err := b.Load(save(t, a, map[string]string{"epoch": "3"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"epoch": "3", "arch": "seed-resnet", "input": "3x30x27", "classes": "7", "format": "pt"} {
+		if meta[key] != want {
+			t.Errorf("metadata %s = %q, want %q", key, meta[key], want)
+		}
+	}
+	for i, p := range a.Params() {
+		if !slices.Equal(p.Data, b.Params()[i].Data) {
+			t.Errorf("%s differs after loading", p.Name)
+		}
+	}
+	var first, second bytes.Buffer
+	a.Save(&first, meta)
+	b.Save(&second, meta)
+	if !bytes.Equal(first.Bytes(), second.Bytes()) {
+		t.Error("the same weights give other bytes when saved again")
+	}
+}
+
+// Loaded weights must reach graphs that exist already.
+func TestLoadReachesTheGraph(t *testing.T) {
+	a, b := small(t, nil), small(t, func(c *Config) { c.Seed = 2 })
+	x, _ := noise(a.cfg)
+	want, _ := a.Infer(x, 4)
+	b.Infer(x, 4)
+	if _, err := b.Load(save(t, a, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := b.Infer(x, 4); !slices.Equal(got.Logits, want.Logits) {
+		t.Error("inference after Load still uses the old weights")
+	}
+}
+
+func TestLoadNamesEveryMisfit(t *testing.T) {
+	n := small(t, nil)
+	var arrays []safetensors.Floats
+	for _, p := range n.Params() {
+		arrays = append(arrays, safetensors.Floats{Name: p.Name, Shape: slices.Clone(p.Shape), Data: slices.Clone(p.Data)})
+	}
+	arrays[0].Name = "stem.weight"
+	arrays[1].Data[3] = float32(math.NaN())
+	arrays[2].Data[5] = float32(math.Inf(-1))
+	arrays[3].Shape = []int{4, 4}
+	var b bytes.Buffer
+	if err := safetensors.WriteFloats(&b, arrays, map[string]string{"arch": "seed-resnet-relu", "classes": "7"}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "w.safetensors")
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := small(t, nil).Params()
+	_, err := n.Load(path)
+	if !errors.Is(err, ErrMismatch) {
+		t.Fatalf("error %v, want ErrMismatch", err)
+	}
+	for _, want := range []string{
+		"arch is seed-resnet-relu, want seed-resnet", "conv1.weight is missing", "stem.weight is unknown to seed-resnet",
+		"conv1.bias: value 3 is NaN", "layer1.0.conv1.weight: value 5 is -Inf", "layer1.0.conv1.bias has shape [4 4], want [16]",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not say %q", err, want)
+		}
+	}
+	for i, p := range n.Params() {
+		if !slices.Equal(p.Data, before[i].Data) {
+			t.Errorf("%s has changed although loading failed", p.Name)
+		}
+	}
+	if _, err := n.Load(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error %v, want that the file does not exist", err)
+	}
+}
+
+// pythonWithTorch finds a Python that has torch and numpy, without importing them.
+func pythonWithTorch(t *testing.T) string {
+	const find = "import importlib.util as u, sys; sys.exit(not (u.find_spec('torch') and u.find_spec('numpy')))"
+	for _, python := range []string{"python3", "/usr/bin/python3"} { // the second is Debian's, behind a virtual environment
+		if exec.Command(python, "-c", find).Run() == nil {
+			return python
+		}
+	}
+	t.Skip("no Python with torch and numpy")
+	return ""
+}
+
+// PyTorch takes the weights as they are and computes the same logits.
+func TestPyTorchLoadsTheWeights(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts PyTorch")
+	}
+	python := pythonWithTorch(t)
+	args := []string{"testdata/load_in_pytorch.py"}
+	for _, a := range Archs() {
+		n := small(t, func(c *Config) { c.Arch = a.Name })
+		x, _ := noise(n.cfg)
+		out, err := n.Infer(x, n.cfg.Batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := safetensors.WriteFloats(&b, []safetensors.Floats{
+			{Name: "x", Shape: []int{4, 3, 30, 27}, Data: x}, {Name: "logits", Shape: []int{4, 7}, Data: out.Logits},
+		}, nil); err != nil {
+			t.Fatal(err)
+		}
+		example := filepath.Join(t.TempDir(), "example.safetensors")
+		if err := os.WriteFile(example, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, save(t, n, nil), example)
+	}
+	cmd := exec.Command(python, args...)
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+	t.Logf("%s", text)
+}
