@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -131,13 +130,16 @@ func (b *builder) each(ctx context.Context, kind string, paths []string, parse f
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		in, err := openInput(b.o.Root, kind, path)
+		in, err := openInput(ctx, b.o.Root, kind, path)
 		if err != nil {
 			return err
 		}
 		perr := parse(in, path)
 		input, err := in.close()
-		if err := errors.Join(perr, err); err != nil {
+		if perr != nil {
+			return perr
+		}
+		if err != nil {
 			return err
 		}
 		b.inputs = append(b.inputs, input)

@@ -39,7 +39,7 @@ var (
 // apart. docs/manifest-format.md is its twin.
 func columns(attributes []string) []column {
 	cols := []column{
-		{"name_id", stringType, "", true,
+		{"name_id", stringType, ",plain", true,
 			func(r *Record, _ string) parquet.Value { return text(r.ID.String()) },
 			nil},
 		{"identity", stringType, ",dict", true,
@@ -57,7 +57,7 @@ func columns(attributes []string) []column {
 		{"subset", stringType, ",dict", true,
 			func(r *Record, _ string) parquet.Value { return text(string(r.Subset)) },
 			func(r *Record, v parquet.Value, in *interner) { r.Subset = Subset(in.text(v)) }},
-		{"path", stringType, "", true,
+		{"path", stringType, ",plain", true,
 			func(r *Record, _ string) parquet.Value { return text(r.Path) },
 			func(r *Record, v parquet.Value, _ *interner) { r.Path = string(v.ByteArray()) }},
 		{"bytes", int64Type, ",optional", false,

@@ -127,12 +127,21 @@ func TestDamageIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	good, _ := os.ReadFile(path)
+	want, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := cmp.Options{cmp.AllowUnexported(Attributes{}), sameAge}
 	for i := 0; i < len(good); i += 29 {
 		bad := bytes.Clone(good)
 		bad[i] ^= 0x55
 		os.WriteFile(path, bad, 0o600)
-		if _, err := Load(path); err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
+		m, err := Load(path)
+		if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
 			t.Fatalf("byte %d changed: %v, want an error that wraps ErrCorrupt", i, err)
+		}
+		if err == nil && !cmp.Equal(m.Records, want.Records, records) {
+			t.Errorf("byte %d changed: other records and no error", i)
 		}
 	}
 	for _, n := range []int{0, 3, 11, len(good) / 2, len(good) - 1} {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -69,6 +70,7 @@ func escapeGlob(dir string) string {
 
 // inputFile is an open input whose digest is taken as it is read.
 type inputFile struct {
+	ctx   context.Context // ends reading; a full-size file takes seconds
 	f     *os.File
 	hash  *digest.Hash
 	n     int64
@@ -78,7 +80,7 @@ type inputFile struct {
 
 // openInput opens a file and decides what it is called: relative to the root, else by its base
 // name, never by an absolute path.
-func openInput(root, kind, path string) (*inputFile, error) {
+func openInput(ctx context.Context, root, kind, path string) (*inputFile, error) {
 	shown := filepath.Base(path)
 	if root != "" {
 		if a, err := filepath.Abs(root); err == nil {
@@ -101,10 +103,13 @@ func openInput(root, kind, path string) (*inputFile, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", shown, cause(err))
 	}
-	return &inputFile{f: f, hash: digest.New(), kind: kind, shown: shown}, nil
+	return &inputFile{ctx: ctx, f: f, hash: digest.New(), kind: kind, shown: shown}, nil
 }
 
 func (in *inputFile) Read(b []byte) (int, error) {
+	if err := in.ctx.Err(); err != nil {
+		return 0, err
+	}
 	n, err := in.f.Read(b)
 	in.hash.Write(b[:n])
 	in.n += int64(n)

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -67,7 +68,7 @@ func TestRealIdentityMeta(t *testing.T) {
 		t.Fatalf("%d files, want 6", len(files))
 	}
 	for _, f := range files {
-		s, err := MetaStats(f)
+		s, err := MetaStats(context.Background(), f)
 		if err != nil {
 			t.Errorf("%s: %v", f, err)
 			continue

@@ -30,6 +30,8 @@ const (
 type Reader struct {
 	path   string
 	file   *os.File
+	bytes  io.ReaderAt
+	size   int64
 	pq     *parquet.File
 	cols   []column
 	fill   []*column // by the file's column index; nil is passed over
@@ -82,6 +84,13 @@ func open(f io.ReaderAt, size int64) (r *Reader, err error) {
 	if n := int64(binary.LittleEndian.Uint32(tail[:])); n > min(maxFooter, size-12) {
 		return nil, fmt.Errorf("footer of %d bytes in a file of %d: %w", n, size, ErrCorrupt)
 	}
+	footer := make([]byte, binary.LittleEndian.Uint32(tail[:]))
+	if _, err := f.ReadAt(footer, size-8-int64(len(footer))); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if err := checkThrift(footer); err != nil {
+		return nil, err
+	}
 	pq, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrCorrupt)
@@ -92,15 +101,7 @@ func open(f io.ReaderAt, size int64) (r *Reader, err error) {
 	if n := pq.NumRows(); n < 0 || n > maxRows {
 		return nil, fmt.Errorf("%d rows, at most %d are read: %w", n, maxRows, ErrCorrupt)
 	}
-	for i, g := range pq.Metadata().RowGroups {
-		for _, c := range g.Columns {
-			m := &c.MetaData
-			if m.TotalCompressedSize < 0 || m.TotalCompressedSize > size || m.TotalUncompressedSize < 0 || m.TotalUncompressedSize > 1<<32 {
-				return nil, fmt.Errorf("row group %d: column of %d bytes in a file of %d: %w", i, m.TotalCompressedSize, size, ErrCorrupt)
-			}
-		}
-	}
-	r = &Reader{pq: pq, prob: -1, nameID: -1}
+	r = &Reader{bytes: f, size: size, pq: pq, prob: -1, nameID: -1}
 	for key, into := range map[string]any{keyCounts: &r.m.Counts, keyInputs: &r.m.Inputs} {
 		s, ok := pq.Lookup(key)
 		if !ok {
@@ -191,7 +192,18 @@ func (r *Reader) All() iter.Seq2[*Record, error] {
 		in := &interner{known: map[string]string{}}
 		rows := make([]parquet.Row, 256)
 		var n int64
+		guard, err := newGuard(r.bytes, r.size)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer guard.close()
+		meta := r.pq.Metadata().RowGroups
 		for g, group := range r.pq.RowGroups() {
+			if err := guard.check(&meta[g]); err != nil {
+				yield(nil, fmt.Errorf("%s: row group %d: %w", r.path, g, err))
+				return
+			}
 			if err := r.group(group, rows, func(row parquet.Row) (bool, error) {
 				if err := r.decode(&rec, row, in); err != nil {
 					return false, err

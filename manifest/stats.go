@@ -90,8 +90,8 @@ func FileStats(ctx context.Context, path string) (*Stats, error) {
 
 // MetaStats counts what an identity_meta.csv says. Images are the sum of Sample_Num, as far as
 // rows have one.
-func MetaStats(path string) (*Stats, error) {
-	in, err := openInput("", kindIdentityMeta, path)
+func MetaStats(ctx context.Context, path string) (*Stats, error) {
+	in, err := openInput(ctx, "", kindIdentityMeta, path)
 	if err != nil {
 		return nil, err
 	}

@@ -210,7 +210,7 @@ func (e *env) manifestStats(c *cli.Context) error {
 	case file != "":
 		s, err = manifest.FileStats(c.Context, file)
 	default:
-		s, err = manifest.MetaStats(meta)
+		s, err = manifest.MetaStats(c.Context, meta)
 	}
 	if err != nil {
 		return err
