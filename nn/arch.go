@@ -3,6 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -39,6 +40,27 @@ type Config struct {
 	Classes                 int
 	Batch                   int // samples a step
 	Seed                    uint64
+}
+
+// ParseSize reads an input size, height x width in pixels: "190x170". Empty is the size that the
+// network was published with.
+func ParseSize(arch, size string) (height, width int, err error) {
+	if size == "" {
+		for _, a := range Archs() {
+			if a.Name == arch {
+				return a.Height, a.Width, nil
+			}
+		}
+		return 1, 1, nil // New names the networks that are known
+	}
+	h, w, _ := strings.Cut(size, "x")
+	if height, err = strconv.Atoi(h); err == nil {
+		width, err = strconv.Atoi(w)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("size %q: want height x width in pixels, such as 190x170", size)
+	}
+	return height, width, nil
 }
 
 // maxNumbers bounds a single array of a network, in numbers: 8 GiB.

@@ -111,6 +111,8 @@ func (d *drawing) box(i int, l Layer) string {
 func (d *drawing) arrow(from, to int) string {
 	x0, y0 := d.place(from)
 	x1, y1 := d.place(to)
+	// On a box's right side what comes in stands above what goes out.
+	out, in := y0+boxHeight*3/4, y1+boxHeight/4
 	path := ""
 	switch {
 	case d.col[from] == 0 && d.col[to] == 0 && d.row[to] == d.row[from]+1: // straight down
@@ -118,11 +120,11 @@ func (d *drawing) arrow(from, to int) string {
 		path = fmt.Sprintf("M%d %dV%d", x, y0+boxHeight, y1)
 	case d.col[from] == 0 && d.col[to] == 0: // past the boxes between
 		lane := x0 + boxWidth + laneWidth
-		path = fmt.Sprintf("M%d %dH%dV%dH%d", x0+boxWidth, y0+boxHeight/2, lane, y1+boxHeight/2, x1+boxWidth)
+		path = fmt.Sprintf("M%d %dH%dV%dH%d", x0+boxWidth, out, lane, in, x1+boxWidth)
 	case d.col[to] == 1: // out to the shortcut's box
-		path = fmt.Sprintf("M%d %dH%dV%d", x0+boxWidth, y0+boxHeight/2, x1+boxWidth/2, y1)
+		path = fmt.Sprintf("M%d %dH%dV%d", x0+boxWidth, out, x1+boxWidth/2, y1)
 	default: // back from it
-		path = fmt.Sprintf("M%d %dV%dH%d", x0+boxWidth/2, y0+boxHeight, y1+boxHeight/2, x1+boxWidth)
+		path = fmt.Sprintf("M%d %dV%dH%d", x0+boxWidth/2, y0+boxHeight, in, x1+boxWidth)
 	}
 	return fmt.Sprintf(`<path d="%s" fill="none" stroke="#555" stroke-width="1.5" marker-end="url(#tip)"/>`+"\n", path)
 }
