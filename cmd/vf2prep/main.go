@@ -53,6 +53,7 @@ func (e *env) commands() []*cli.Command {
 		e.manifestCommand(),
 		e.splitCommand(),
 		e.cacheCommand(),
+		e.modelCommand(),
 		e.doctorCommand(),
 	})
 }
