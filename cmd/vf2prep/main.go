@@ -54,6 +54,7 @@ func (e *env) commands() []*cli.Command {
 		e.splitCommand(),
 		e.cacheCommand(),
 		e.modelCommand(),
+		e.evalCommand(),
 		e.doctorCommand(),
 	})
 }
