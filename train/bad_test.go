@@ -46,8 +46,8 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		"rho is 1.5":                    func(o *Options) { o.Rho = 1.5 },
 		"weight decay is -1":            func(o *Options) { o.WeightDecay = -1 },
 		"augment: ":                     func(o *Options) { o.Augment = "nonsense=1" },
-		"batch of 19 images, part":      func(o *Options) { o.Batch = 19 },
-		"only 18 with a label":          func(o *Options) { o.Batch = 1000 },
+		"batch of 11 images, part":      func(o *Options) { o.Batch = 11 },
+		"only 10 with a label":          func(o *Options) { o.Batch = 1000 },
 		"checkpoint every is -2, want ": func(o *Options) { o.CheckpointEvery = -2 },
 	} {
 		o := good
@@ -86,8 +86,8 @@ func TestShardsThatCannotTrain(t *testing.T) {
 // Without labels to validate on the newest weights are what a run is used with.
 func TestNothingToValidate(t *testing.T) {
 	for _, parts := range [][]part{
-		{faces("train", 3, 18)},
-		{faces("train", 3, 18), {name: "val"}},
+		{faces("train", 3, 10)},
+		{faces("train", 3, 10), {name: "val"}},
 	} {
 		o := usual(t)
 		o.Epochs = 1
@@ -133,7 +133,7 @@ func TestAnotherRunInTheDirectory(t *testing.T) {
 	p.Optimizer, p.Momentum = sgd, 0.9
 	refused(t, p, ErrOtherRun, `optimizer: "adadelta" there, "sgd" wanted`, "rho: 0.95 there, none wanted", "momentum: none there, 0.9 wanted")
 	p = o
-	p.Shards = makeShards(t, filepath.Join(t.TempDir(), "s"), 3, faces("train", 3, 19), faces("val", 3, 9))
+	p.Shards = makeShards(t, filepath.Join(t.TempDir(), "s"), 3, faces("train", 3, 11), faces("val", 3, 6))
 	refused(t, p, ErrOtherRun, "digest of shards: ")
 	equal(t, "after refusals", outcome(t, o.Out), want)
 
@@ -213,7 +213,7 @@ func TestDivergence(t *testing.T) {
 func TestLossErrorNamesTheImages(t *testing.T) {
 	o := usual(t)
 	o.Optimizer, o.LearningRate = sgd, 1e30 // the first update already overflows the second loss
-	refused(t, o, ErrDiverged, "epoch 1, step 2 of 5: loss is ", "n00000", "/00", "_01", "there is no checkpoint yet")
+	refused(t, o, ErrDiverged, "epoch 1, step 2 of 3: loss is ", "n00000", "/00", "_01", "there is no checkpoint yet")
 }
 
 // A disk that fills up in the middle of a checkpoint leaves the one before, and no rest.
@@ -291,7 +291,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	if err := os.Remove(filepath.Join(o.Out, RecordName)); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, o, ErrRecord, "weights but no run.json")
+	refused(t, o, ErrRecord, "but no run.json", BestName)
 	o.Restart = true
 	mustRun(t, o)
 }

@@ -200,21 +200,33 @@ func missing(err error) error {
 	return err
 }
 
-// forget removes all that a run has left in its directory, and nothing else.
-func forget(run string) error {
+// leftovers lists what of a run a directory holds, but for the record.
+func leftovers(run string) ([]string, error) {
 	all, _, err := checkpoints(run)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	// The record goes first: without it nothing else counts as a run, should this be cut short.
-	names := []string{RecordName, MetricsName, eventsName, CurvesPNG, CurvesSVG, BestName, pendingName}
-	for _, n := range names {
-		if err := os.RemoveAll(filepath.Join(run, n)); err != nil {
-			return err
+	var out []string
+	for _, n := range []string{MetricsName, eventsName, CurvesPNG, CurvesSVG, BestName, pendingName} {
+		if _, err := os.Lstat(filepath.Join(run, n)); err == nil {
+			out = append(out, n)
 		}
 	}
 	for _, p := range all {
-		if err := os.RemoveAll(p.dir(run)); err != nil {
+		out = append(out, filepath.Base(p.dir(run)))
+	}
+	return out, nil
+}
+
+// forget removes all that a run has left in its directory, and nothing else.
+func forget(run string) error {
+	rest, err := leftovers(run)
+	if err != nil {
+		return err
+	}
+	// The record goes last: a directory with leftovers alone is refused.
+	for _, n := range append(rest, RecordName) {
+		if err := os.RemoveAll(filepath.Join(run, n)); err != nil {
 			return err
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +33,7 @@ type job struct {
 	saved   place     // the newest checkpoint
 	isSaved bool
 	savedAt time.Time
+	failed  bool      // the last attempt at a checkpoint
 	noted   time.Time // when the progress was last put in words
 }
 
@@ -150,14 +149,11 @@ func (j *job) claim() (*Record, error) {
 	}
 	old, err := ReadRecord(out)
 	if errors.Is(err, fs.ErrNotExist) {
-		all, _, err := checkpoints(out)
-		if err != nil {
+		rest, err := leftovers(out)
+		if err != nil || len(rest) == 0 {
 			return nil, err
 		}
-		if _, err := os.Lstat(filepath.Join(out, BestName)); err == nil || len(all) > 0 {
-			return nil, fmt.Errorf("%s: weights but no %s: %w; --restart throws them away", out, RecordName, ErrRecord)
-		}
-		return nil, nil
+		return nil, fmt.Errorf("%s: %s but no %s: %w; --restart throws it away", out, strings.Join(rest, ", "), RecordName, ErrRecord)
 	}
 	if err != nil {
 		return nil, err
@@ -184,6 +180,7 @@ func (j *job) save() error {
 	if j.isSaved && j.saved == at {
 		return nil
 	}
+	j.failed = true
 	if err := j.checkWeights(); err != nil {
 		return err
 	}
@@ -195,7 +192,7 @@ func (j *job) save() error {
 	if err := save(j.o.Out, s, j.net, j.opt, j.meta()); err != nil {
 		return fmt.Errorf("%w; %s", err, j.kept())
 	}
-	j.saved, j.isSaved, j.savedAt = at, true, time.Now()
+	j.saved, j.isSaved, j.savedAt, j.failed = at, true, time.Now(), false
 	return nil
 }
 

@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 func (j *job) run(ctx context.Context) error {
 	for !j.state.finished(j.o.Config) {
 		if err := j.epoch(ctx); err != nil {
-			if errors.Is(err, ErrDiverged) {
+			if errors.Is(err, ErrDiverged) || j.failed {
 				return err
 			}
 			if saveErr := j.save(); saveErr != nil {

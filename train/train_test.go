@@ -84,13 +84,13 @@ func makeShards(t testing.TB, dir string, classes int, parts ...part) string {
 	return dir
 }
 
-// usual is a small set and what to do with it: 18 images in steps of 4, so that the last step
-// of an epoch is short.
+// usual is a small set and what to do with it: 10 images in steps of 4, so that the last of the
+// three steps of an epoch is short.
 func usual(t testing.TB) Options {
 	t.Helper()
 	dir := t.TempDir()
 	return Options{
-		Shards: makeShards(t, filepath.Join(dir, "shards"), 3, faces("train", 3, 18), faces("val", 3, 9)),
+		Shards: makeShards(t, filepath.Join(dir, "shards"), 3, faces("train", 3, 10), faces("val", 3, 6)),
 		Out:    filepath.Join(dir, "run"),
 		Config: Config{
 			Arch: "seed-resnet-relu", Optimizer: adadelta, Batch: 4, Epochs: 3, Seed: 1, LogEvery: 2,
@@ -190,13 +190,14 @@ func equal(t testing.TB, what string, got, want map[string]string) {
 
 func TestRunLearnsAndLeavesAllItPromises(t *testing.T) {
 	o := usual(t)
+	o.Shards = makeShards(t, filepath.Join(t.TempDir(), "shards"), 3, faces("train", 3, 18), faces("val", 3, 6))
 	o.Epochs = 6
 	o.Command = []string{"train", "--shards", o.Shards, "--out=" + o.Out, "--batch", "4"}
 	r := mustRun(t, o)
 	if r.ValTop1 == nil || *r.ValTop1 < 0.9 {
 		t.Errorf("val_top1 = %v on classes that differ in colour, want at least 0.9", r.ValTop1)
 	}
-	if r.Epochs != 6 || r.Steps != 30 || r.TrainImages != 18 || r.ValImages != 9 || r.Classes != 3 {
+	if r.Epochs != 6 || r.Steps != 30 || r.TrainImages != 18 || r.ValImages != 6 || r.Classes != 3 {
 		t.Errorf("result %+v", r)
 	}
 	for _, name := range []string{RecordName, MetricsName, eventsName, CurvesPNG, CurvesSVG, BestName} {
@@ -235,7 +236,7 @@ func TestThreadsAndRepetitionDoNotChangeTheOutcome(t *testing.T) {
 	o.Epochs = 2
 	mustRun(t, o)
 	want := outcome(t, o.Out)
-	for _, threads := range []int{1, 2, 8} {
+	for _, threads := range []int{2, 8} {
 		p := o.in(t)
 		p.Threads = threads
 		mustRun(t, p)
