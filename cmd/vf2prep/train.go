@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/vf2prep/vf2prep/train"
+)
+
+func (e *env) trainCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "train",
+		Usage: "fit a network to a shard set",
+		Description: `Learns to name the identities of the part "train" and validates on the whole part "val" after
+each epoch. The run directory gets run.json, metrics.jsonl, TensorBoard events, curves.png, the
+weights with the smallest validation loss (best.safetensors), and checkpoints.
+
+Running the same command again goes on where the run stopped, in mid-epoch too, and ends with the
+very weights of a run that was never stopped. More --epochs prolong a run; any other difference
+is refused unless --restart throws the run away.
+
+Examples:
+  vf2prep train --shards shards/ --arch seed-resnet-relu --optimizer adadelta --batch 4 --epochs 9 --seed 1 --out runs/first
+  vf2prep train --shards shards/ --optimizer sgd --learning-rate 0.05 --weight-decay 5e-4 --batch 32 --epochs 30 --augment flip=0.5 --out runs/sgd
+  vf2prep train --config runs/first.yaml --json`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "shards", Usage: "`DIR` that cache build wrote", Required: true},
+			&cli.StringFlag{Name: "out", Usage: "run `DIR`", Required: true},
+			&cli.StringFlag{Name: "arch", Value: "seed-resnet-relu", Usage: "network: see model summary"},
+			&cli.StringFlag{Name: "optimizer", Value: "adadelta", Usage: "adadelta or sgd"},
+			&cli.Float64Flag{Name: "learning-rate", Aliases: []string{"lr"}, Usage: "factor of every step", DefaultText: "1 for adadelta, 0.01 for sgd"},
+			&cli.Float64Flag{Name: "momentum", Value: 0.9, Usage: "sgd: share of the last step that goes on"},
+			&cli.Float64Flag{Name: "weight-decay", Usage: "share of a weight that is added to its gradient; never of a bias"},
+			&cli.Float64Flag{Name: "rho", Value: 0.95, Usage: "adadelta: share of its running means that stays each step"},
+			&cli.Float64Flag{Name: "epsilon", Value: 1e-7, Usage: "adadelta: added under its roots"},
+			&cli.IntFlag{Name: "batch", Value: 4, Usage: "images a step"},
+			&cli.IntFlag{Name: "epochs", Value: 9, Usage: "times through the part train; may grow when a run goes on"},
+			&cli.IntFlag{Name: "max-steps", Usage: "end after so many steps in all", DefaultText: "no limit"},
+			&cli.IntFlag{Name: "patience", Usage: "end after so many epochs without a smaller validation loss", DefaultText: "never"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the first weights, the order and the augmentation"},
+			&cli.StringFlag{Name: "augment", Usage: "random changes to training images, such as flip=0.5,crop=104x104,monochrome=0.2", DefaultText: "none"},
+			&cli.IntFlag{Name: "log-every", Value: 10, Usage: "steps that a line of metrics.jsonl sums up"},
+			&cli.IntFlag{Name: "checkpoint-every", Usage: "steps of an epoch between checkpoints, besides those by time", DefaultText: "by time only"},
+			&cli.DurationFlag{Name: "checkpoint-interval", Value: time.Minute, Usage: "time between checkpoints; negative for none by time"},
+			&cli.IntFlag{Name: "threads", Usage: "never changes the outcome", DefaultText: "one per core"},
+			&cli.BoolFlag{Name: "restart", Usage: "throw away the run that --out holds"},
+		},
+		Action: e.train,
+	}
+}
+
+func (e *env) train(c *cli.Context) error {
+	r, err := train.Run(c.Context, train.Options{
+		Shards: c.String("shards"), Out: c.String("out"),
+		Config: train.Config{
+			Arch: c.String("arch"), Optimizer: c.String("optimizer"), LearningRate: c.Float64("learning-rate"),
+			Momentum: c.Float64("momentum"), WeightDecay: c.Float64("weight-decay"),
+			Rho: c.Float64("rho"), Epsilon: c.Float64("epsilon"),
+			Batch: c.Int("batch"), Epochs: c.Int("epochs"), MaxSteps: c.Int("max-steps"), Patience: c.Int("patience"),
+			LogEvery: c.Int("log-every"), Seed: c.Uint64("seed"), Augment: c.String("augment"),
+		},
+		CheckpointEvery: c.Int("checkpoint-every"), CheckpointInterval: c.Duration("checkpoint-interval"),
+		Threads: c.Int("threads"), Restart: c.Bool("restart"),
+		Command: commandLine(c), Progress: e.progress(c),
+	})
+	if errors.Is(err, train.ErrDiverged) {
+		e.hint(c, "a smaller --learning-rate with --restart, or another --out")
+	}
+	if errors.Is(err, train.ErrOption) {
+		return usage("%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	e.hint(c, "run \"vf2prep eval identify --run %s --shards %s\"", r.Run, c.String("shards"))
+	return e.result(c, r, func(w io.Writer) { printRun(w, r) })
+}
+
+func printRun(w io.Writer, r *train.Result) {
+	switch {
+	case r.AlreadyFinished:
+		fmt.Fprintf(w, "%s was finished already: nothing left to do\n", r.Run)
+	case r.ResumedAt > 0:
+		fmt.Fprintf(w, "%s went on at step %d\n", r.Run, r.ResumedAt)
+	}
+	fmt.Fprintf(w, "trained   %d epochs, %d steps, %d images of %d classes, %d parameters\n", r.Epochs, r.Steps, r.TrainImages, r.Classes, r.Parameters)
+	if r.Stopped != "" {
+		fmt.Fprintf(w, "ended     early: %s\n", r.Stopped)
+	}
+	fmt.Fprintf(w, "speed     %.0f images/s, %.0f s in all\n", r.ImagesPerSec, r.Seconds)
+	fmt.Fprintf(w, "train     loss %.4f, accuracy %.1f %%\n", r.TrainLoss, 100*r.TrainTop1)
+	if r.BestEpoch != nil {
+		fmt.Fprintf(w, "val       loss %.4f, top-1 %.1f %%, top-5 %.1f %% of %d images, after epoch %d\n",
+			*r.ValLoss, 100**r.ValTop1, 100**r.ValTop5, r.ValImages, *r.BestEpoch)
+	} else {
+		fmt.Fprintln(w, "val       no image with a label: the newest weights are kept")
+	}
+	fmt.Fprintf(w, "weights   %s\n", r.Checkpoint)
+}
+
+// commandLine writes a command as it would be typed without its configuration file: every flag
+// that was set, by name.
+func commandLine(c *cli.Context) []string {
+	out := []string{c.App.Name, c.Command.FullName()}
+	flags := c.LocalFlagNames()
+	slices.Sort(flags)
+	for _, name := range slices.Compact(flags) {
+		switch name {
+		case "json", "quiet", "q", "config", "restart", "lr":
+			continue
+		}
+		out = append(out, fmt.Sprintf("--%s=%v", name, c.Value(name)))
+	}
+	return out
+}
