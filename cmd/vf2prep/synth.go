@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/vf2prep/vf2prep/synth"
+)
+
+func (e *env) synthCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "synth",
+		Usage: "draw a VGGFace2 of any size, with all its metadata",
+		Description: `Draws invented people: JPEG files cut as VGGFace2's are, and identity_meta.csv, lists, loose
+boxes, loose landmarks, ages and attributes in the official formats. The same options give the
+same files on every machine; a run that was stopped goes on when it is started again.
+
+With --metadata-only and --identity-meta it writes the metadata of a set as large as the real
+one, without images.
+
+Examples:
+  vf2prep synth --out faces --identities 60 --images 40 --seed 1
+  vf2prep synth --out faces --identities 1000 --test-identities 50 --images 100 --spread 0.5
+  vf2prep synth --out full --metadata-only --identity-meta identity_meta.csv`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "`DIR` to draw into, empty or begun by the same command", Required: true},
+			&cli.IntFlag{Name: "identities", Value: 60, Usage: "number of people, train and test together"},
+			&cli.IntFlag{Name: "test-identities", Value: -1, Usage: "how many of them are test identities", DefaultText: "a sixth"},
+			&cli.IntFlag{Name: "images", Value: 40, Usage: "images of each identity"},
+			&cli.Float64Flag{Name: "spread", Value: 0, Usage: "share by which the number of images varies: 0.25 is 30 to 50 for --images 40"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "another number, other people"},
+			&cli.BoolFlag{Name: "metadata-only", Usage: "no images"},
+			&cli.StringFlag{Name: "identity-meta", Usage: "take identities, gender, train or test and number of images from this `FILE`; --images where a row has no number"},
+			&cli.IntFlag{Name: "workers", Value: 0, Usage: "goroutines that draw; changes no byte", DefaultText: "one a CPU"},
+			&cli.BoolFlag{Name: "force", Usage: "write into a directory that holds other things; deletes nothing"},
+		},
+		Action: e.synth,
+	}
+}
+
+func (e *env) synth(c *cli.Context) error {
+	res, err := synth.Run(c.Context, synth.Options{
+		Out:            c.String("out"),
+		Identities:     c.Int("identities"),
+		TestIdentities: c.Int("test-identities"),
+		Images:         c.Int("images"),
+		Spread:         c.Float64("spread"),
+		Seed:           c.Uint64("seed"),
+		MetadataOnly:   c.Bool("metadata-only"),
+		IdentityMeta:   c.String("identity-meta"),
+		Workers:        c.Int("workers"),
+		Force:          c.Bool("force"),
+		Progress:       e.progress(c),
+	})
+	if errors.Is(err, synth.ErrOptions) {
+		return usage("%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.result(c, res, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %d identities (%d train, %d test), %d images (%d train, %d test)\n",
+			res.Out, res.Identities, res.TrainIdentities, res.TestIdentities, res.Images, res.TrainImages, res.TestImages)
+		if res.Drawn > 0 {
+			fmt.Fprintf(w, "drawn: %d images, %d bytes on average, %.0f images/s\n", res.Drawn, res.Bytes/res.Drawn, res.ImagesPerSecond)
+		}
+		if res.Kept > 0 {
+			fmt.Fprintf(w, "kept from an earlier run: %d images\n", res.Kept)
+		}
+	}); err != nil {
+		return err
+	}
+	e.hint(c, "run \"vf2prep manifest build --root %s --out manifest.parquet\"", res.Out)
+	return nil
+}
