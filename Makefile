@@ -1,7 +1,7 @@
 # "make" alone lists the targets.
 GO        ?= go
 BIN       := bin/vf2prep
-DEMO      ?= demo
+DEMO      ?= vf2prep-demo
 FUZZTIME  ?= 20s
 export CGO_ENABLED = 0
 
@@ -13,7 +13,7 @@ help: ## list the targets
 build: ## build bin/vf2prep, one static binary
 	$(GO) build -trimpath -o $(BIN) ./cmd/vf2prep
 
-demo: build ## draw a small VGGFace2 and do the whole job on it, in demo/
+demo: build ## draw a small VGGFace2 and do the whole job on it, in vf2prep-demo/
 	$(BIN) demo --out $(DEMO)
 
 test: ## run every quick test
