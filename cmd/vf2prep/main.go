@@ -50,11 +50,14 @@ func app(e *env) *cli.App {
 // commands lists the verbs in the order of the work.
 func (e *env) commands() []*cli.Command {
 	return prepare(e, []*cli.Command{
+		e.synthCommand(),
 		e.manifestCommand(),
 		e.splitCommand(),
 		e.cacheCommand(),
-		e.modelCommand(),
+		e.trainCommand(),
 		e.evalCommand(),
+		e.modelCommand(),
+		e.demoCommand(),
 		e.doctorCommand(),
 	})
 }
