@@ -109,7 +109,7 @@ func (c *canvas) edge(a, b vec, left, right, up, down, stride int) {
 	for k := first; k < last; k++ {
 		y := (float64(k) + 0.5) / subRows
 		x := a.x + float64((y-a.y)*slope)
-		fx := int(math.Floor(clamp(x-float64(left), 0, float64(right-left)) * one))
+		fx := int(math.Floor(mul(clamp(x-float64(left), 0, float64(right-left)), one)))
 		row := c.cover[(k/subRows-up)*stride:]
 		px, part := fx/one, int32(fx%one)
 		row[px] += dir * (one - part)
@@ -119,11 +119,11 @@ func (c *canvas) edge(a, b vec, left, right, up, down, stride int) {
 
 func (c *canvas) blend(p paint, left, right, up, down, stride int) {
 	const full = 256 * subRows
-	alpha := int32(clamp(p.alpha, 0, 1) * 256)
+	alpha := int32(mul(clamp(p.alpha, 0, 1), 256))
 	r, g, b := colourInt(p.colour, p.light)
 	limit := int32(farAway)
 	if p.hidden {
-		limit = int32(math.Floor(clamp(p.at, -100, 100) * unitDepth))
+		limit = int32(math.Floor(mul(clamp(p.at, -100, 100), unitDepth)))
 	}
 	for y := up; y < down; y++ {
 		row := c.cover[(y-up)*stride : (y-up+1)*stride]
@@ -259,8 +259,8 @@ type slope struct {
 // products are exact and the one rounded factor is the same everywhere.
 func (t *slope) of(v0, v1, v2 int32) (at, dx, dy int64) {
 	p, q := int64(v1-v0)<<12, int64(v2-v0)<<12
-	gx := int64(float64(p*t.by-q*t.ay) * t.inv)
-	gy := int64(float64(q*t.ax-p*t.bx) * t.inv)
+	gx := int64(mul(float64(p*t.by-q*t.ay), t.inv))
+	gy := int64(mul(float64(q*t.ax-p*t.bx), t.inv))
 	return int64(v0)<<12 + gx*t.ox + gy*t.oy, gx * 16, gy * 16
 }
 

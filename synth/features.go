@@ -119,12 +119,12 @@ func (p *painter) mouth() {
 	for i := range n {
 		t := float64(2*float64(i)/(n-1)) - 1
 		arch := 1 - float64(t*t)
-		rise := mul(0.045*h.smile, float64(t*t)*1.6-0.6) // corners up, middle a little down
+		rise := mul(0.045*h.smile, float64(t*t*1.6)-0.6) // corners up, middle a little down
 		x := float64(t * w)
 		line := y - rise
 		// The cupid's bow: two humps beside a dip.
 		hump := mul(h.bow, max(0, 1-float64(t*t*26)))
-		up := mul(h.lipUp, mul(arch, 1.12-hump*0.6))
+		up := mul(h.lipUp, mul(arch, 1.12-float64(hump*0.6)))
 		upIn[i] = vec{x, line - mul(gap*0.35, arch), 0}
 		top[i] = vec{x, upIn[i].y - up, 0}
 		lowIn[i] = vec{x, line + mul(gap*0.65, arch), 0}
@@ -219,7 +219,7 @@ func (p *painter) spectacles(dark bool) {
 			lens = ellipse(x, y, 0.185, 0.175, 0, 20)
 		case 1: // square with rounded corners
 			for _, q := range ellipse(0, 0, 1, 1, 0, 24) {
-				lens = append(lens, vec{x + mul(0.215, clamp(1.3*q.x, -1, 1)), y + mul(0.145, clamp(1.3*q.y, -1, 1)), 0})
+				lens = append(lens, vec{x + mul(0.215, clamp(float64(1.3*q.x), -1, 1)), y + mul(0.145, clamp(float64(1.3*q.y), -1, 1)), 0})
 			}
 		default: // narrow
 			lens = ellipse(x, y, 0.205, 0.115, mul(s, -0.08), 20)

@@ -73,7 +73,7 @@ func (ph *photo) take(who *person, r *rng.Rand) {
 	ph.gain = exp(mul(r.Norm(), 0.16))
 	ph.contrast = r.Between(0.82, 1.15)
 	ph.grey = r.Bool(0.04)
-	ph.noise = int(float64(r.Float64()*r.Float64()) * 16)
+	ph.noise = int(float64(r.Float64() * r.Float64() * 16))
 	ph.quality = 70 + r.IntN(27)
 
 	ph.glasses = r.Bool(p.glasses)

@@ -222,7 +222,7 @@ func (c *cover) skinAt(h *head, x, y, a float64) rgb {
 	}
 	if c.beard > 0 {
 		if m := c.beardAt(h, x, y, a); m > 0 {
-			s = s.mix(p.hair.times(0.9+float64(0.2*grain(int(x*80), int(y*80), p.seed))), min(1, m))
+			s = s.mix(p.hair.times(0.9+float64(0.2*grain(int(float64(x*80)), int(float64(y*80)), p.seed))), min(1, m))
 		}
 	}
 	return s
