@@ -117,7 +117,7 @@ func (v *Verification) Numbers() []Fact {
 	return []Fact{
 		{"EER", percent(v.EER)},
 		{"AUC", decimal(v.AUC, 4)},
-		{"accuracy", v.accuracyText()},
+		{"accuracy", percent(v.Accuracy)},
 		{"genuine pairs", strconv.Itoa(v.GenuinePairs)},
 		{"impostor pairs", strconv.Itoa(v.ImpostorPairs)},
 	}
@@ -169,20 +169,18 @@ func (v *Verification) Sections() []Section {
 		t.Rows = append(t.Rows, []string{farName(r.FAR), percent(r.TAR), threshold})
 	}
 	s.Tables = append(s.Tables, t)
+	hard := Section{Title: "Hardest pairs", Text: "Where the network errs most; also where a wrong label in the data shows first."}
 	for _, h := range []struct {
 		title string
 		list  []Hard
 	}{{"Genuine pairs that are farthest apart", v.HardGenuine}, {"Impostor pairs that are nearest", v.HardImpostor}} {
-		if len(h.list) == 0 {
-			continue
-		}
 		t := Table{Title: h.title, Head: []string{"image", "image", "squared distance"}}
 		for _, p := range h.list {
 			t.Rows = append(t.Rows, []string{p.A, p.B, decimal(p.Distance, 4)})
 		}
-		s.Tables = append(s.Tables, t)
+		hard.Tables = append(hard.Tables, t)
 	}
-	out := []Section{s}
+	out := []Section{s, hard}
 	if len(v.PairsLeftOut) > 0 {
 		t := Table{Head: []string{"pair", "reason", "detail"}}
 		for _, p := range v.PairsLeftOut[:min(len(v.PairsLeftOut), shownRows)] {

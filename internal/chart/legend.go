@@ -60,7 +60,7 @@ func (c *Chart) drawLegend(dc draw.Canvas, y vg.Length, scale float64) vg.Length
 			dc.StrokeLine2(lineStyle(item.index, item.dashed, scale), x, middle, x+sample, middle)
 		}
 		dc.FillText(style, vg.Point{X: x + sample + gap, Y: y}, item.name)
-		x += need + vg.Length(16*scale)
+		x += need + vg.Length(24*scale)
 	}
 	return y
 }
