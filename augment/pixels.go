@@ -66,7 +66,7 @@ func jitter(pix []uint8, c, n int, brightness, contrast, saturation int32) {
 }
 
 // curve is brightness and contrast as one table.
-func curve(pix []uint8, c, n int, brightness, contrast int32) *[256]uint8 {
+func curve(pix []uint8, c, n int, brightness, contrast int32) (t [256]uint8) {
 	var sum int64
 	for k := range c {
 		s := int64(0)
@@ -83,12 +83,11 @@ func curve(pix []uint8, c, n int, brightness, contrast int32) *[256]uint8 {
 		}
 	}
 	mean := int32((sum*int64(brightness)/int64(n) + 1<<15) >> 16)
-	var t [256]uint8
 	for v := range t {
 		x := min((int32(v)*brightness+128)>>8, 255)
 		t[v] = level(mean + ((x-mean)*contrast+128)>>8)
 	}
-	return &t
+	return t
 }
 
 func level(v int32) uint8 { return uint8(min(max(v, 0), 255)) }
