@@ -1,17 +1,27 @@
 // Package atomicfile writes files that appear complete or not at all: to a temporary name in
 // the same directory, synced, renamed.
+//
+// A process that is killed leaves its temporary file behind, hidden: a dot, the final name and a
+// number. The next write of the same file removes it.
 package atomicfile
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Write calls fill with a buffered writer and gives the file its name when fill and the sync
-// succeed; otherwise nothing is left behind. The file's permission bits are 0644.
+// succeed; otherwise nothing is left behind. The file's permission bits are 0644. Only a regular
+// file is ever replaced: a rename would take the place of a directory or of /dev/null too.
 func Write(path string, fill func(io.Writer) error) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is there and is no regular file", path)
+	}
+	sweep(path)
 	f, err := newPending(path)
 	if err != nil {
 		return err
@@ -28,6 +38,26 @@ func Write(path string, fill func(io.Writer) error) error {
 		return err
 	}
 	return SyncDir(filepath.Dir(path))
+}
+
+// minDigits is how long a temporary name's number is at least, give or take one in a million.
+const minDigits = 12
+
+// sweep removes what killed processes left of path.
+func sweep(path string) {
+	dir, prefix := filepath.Dir(path), "."+filepath.Base(path)
+	d, err := os.Open(dir)
+	if err != nil {
+		return // creating the file will say what is wrong
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	for _, name := range names {
+		number, ok := strings.CutPrefix(name, prefix)
+		if ok && len(number) >= minDigits && strings.Trim(number, "0123456789") == "" {
+			removeAbandoned(filepath.Join(dir, name))
+		}
+	}
 }
 
 // Bytes writes b to path.

@@ -42,3 +42,7 @@ func (p *pending) Cleanup() error {
 	p.Close()
 	return os.Remove(p.Name())
 }
+
+// removeAbandoned removes a temporary file that nobody is writing: Windows refuses to remove one
+// that is open.
+func removeAbandoned(path string) { _ = os.Remove(path) }
