@@ -54,6 +54,7 @@ func (e *env) commands() []*cli.Command {
 		e.manifestCommand(),
 		e.splitCommand(),
 		e.cacheCommand(),
+		e.augmentCommand(),
 		e.trainCommand(),
 		e.evalCommand(),
 		e.modelCommand(),
