@@ -26,7 +26,7 @@ import (
 )
 
 // ErrForeign says that the output directory holds something that this run must not mix with.
-var ErrForeign = errors.New("directory is in use")
+var ErrForeign = errors.New("directory holds other files")
 
 // ErrOptions says that options make no sense together.
 var ErrOptions = errors.New("synth: options")
@@ -190,9 +190,9 @@ func claim(o *Options) (m marker, ours bool, err error) {
 	switch {
 	case ours, len(names) == 0, o.Force:
 	case known:
-		return m, false, fmt.Errorf("%s was drawn with other options (%s): choose another directory, or --force: %w", o.Out, markerName, ErrForeign)
+		return m, false, fmt.Errorf("%s: %w, drawn with other options (see %s): choose another directory, or --force", o.Out, ErrForeign, markerName)
 	default:
-		return m, false, fmt.Errorf("%s is not empty: choose another directory, or --force: %w", o.Out, ErrForeign)
+		return m, false, fmt.Errorf("%s: %w: choose another directory, or --force", o.Out, ErrForeign)
 	}
 	return m, ours, m.write(o.Out)
 }
