@@ -19,12 +19,14 @@
 //
 // Rows of image start at multiples of 64 bytes wherever C*H*W is one. The header's
 // __metadata__ says part, number and recipe, the digests of what the shard was made from, the
-// CRC-32C of each small tensor, and which planned samples are missing and why.
+// CRC-32C of each small tensor and of the header itself, and which planned samples are missing
+// and why.
 //
 // # Guarantees
 //
 // The same samples in the same order give the same bytes on every machine.
 // A shard appears under its final name only when it is complete.
-// Damage is reported as an error wrapping [ErrCorrupt], never as wrong pixels: a sample's
-// checksum is checked when it is first read.
+// Damage is reported as an error wrapping [ErrCorrupt], never as wrong pixels: a shard's header
+// and small tensors are checked when it is opened, a sample when it is first read. So is a shard
+// of another set under a right name.
 package shard

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"os"
 	"path/filepath"
@@ -28,6 +29,7 @@ type File struct {
 	name  string
 	shape Shape
 	n     int
+	front []byte // length and header, mapped
 	data  []byte // all tensors, mapped
 	head  *safetensors.Header
 	unmap func() error
@@ -44,7 +46,11 @@ func OpenFile(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkSections(); err != nil {
+	err = s.checkHeader()
+	if err == nil {
+		err = s.checkSections()
+	}
+	if err != nil {
 		s.Close()
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
@@ -84,7 +90,7 @@ func parse(name string, all []byte) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: header: %w: %w", name, err, ErrCorrupt)
 	}
-	s := &File{name: name, data: all[head.DataStart:], head: head, Meta: head.Metadata}
+	s := &File{name: name, front: all[:head.DataStart], data: all[head.DataStart:], head: head, Meta: head.Metadata}
 	if err := s.layout(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -133,6 +139,40 @@ func (s *File) layout() error {
 	return nil
 }
 
+// headerSum is how the header's own checksum stands in it; it is made with zeros in its place.
+// The quotes keep a text within the header from looking like it.
+const (
+	headerSum  = `"crc32c.header":"`
+	noSum      = "00000000"
+	sumKey     = "crc32c.header"
+	sumPending = headerSum + noSum + `"`
+)
+
+// headerChecksum returns the checksum of length and header and where in them it belongs, -1 where
+// they have no place for one.
+func headerChecksum(front []byte) (sum string, at int) {
+	at = bytes.Index(front, []byte(headerSum))
+	if at < 0 || at+len(sumPending) > len(front) {
+		return "", -1
+	}
+	at += len(headerSum)
+	crc := checksum(front[:at])
+	crc = crc32.Update(crc, castagnoli, []byte(noSum))
+	crc = crc32.Update(crc, castagnoli, front[at+len(noSum):])
+	return fmt.Sprintf("%08x", crc), at
+}
+
+func (s *File) checkHeader() error {
+	got, at := headerChecksum(s.front)
+	if at < 0 {
+		return fmt.Errorf("header: no checksum: %w", ErrCorrupt)
+	}
+	if want := string(s.front[at : at+len(noSum)]); got != want {
+		return fmt.Errorf("header: CRC %s, want %s: %w", got, want, ErrCorrupt)
+	}
+	return nil
+}
+
 func (s *File) checkSections() error {
 	for _, name := range smallTensors {
 		got := fmt.Sprintf("%08x", checksum(s.section(name)))
@@ -176,7 +216,7 @@ func (s *File) Close() error {
 		return nil
 	}
 	err := s.unmap()
-	s.unmap, s.data = nil, nil
+	s.unmap, s.front, s.data = nil, nil, nil
 	return err
 }
 

@@ -147,6 +147,17 @@ func (p *Part) locate(i int) (*File, int, error) {
 	return f, i, nil
 }
 
+// belongs says what shows that a sound shard is of another set or stands in another one's place.
+func (p *Part) belongs(f *File, k int) error {
+	if got, want := f.Meta["build"], p.set.index.Build; got != want {
+		return fmt.Errorf("of build %q, the index is of build %q", got, want)
+	}
+	if f.Part != p.name || f.Shard != k || f.Shards != len(p.index.Shards) {
+		return fmt.Errorf("holds %s", FileName(f.Part, f.Shard, f.Shards))
+	}
+	return nil
+}
+
 func (p *Part) file(k int) (*File, error) {
 	lazy := &p.files[k]
 	lazy.once.Do(func() {
@@ -160,6 +171,11 @@ func (p *Part) file(k int) (*File, error) {
 			f.Close()
 			lazy.err = fmt.Errorf("%s: %d samples of %v, the index says %d of %v: %w",
 				info.File, f.n, f.shape, info.Samples, p.set.index.Shape, ErrCorrupt)
+			return
+		}
+		if err := p.belongs(f, k); err != nil {
+			f.Close()
+			lazy.err = fmt.Errorf("%s: %w: %w", info.File, err, ErrCorrupt)
 			return
 		}
 		lazy.file = f

@@ -157,7 +157,12 @@ func TestVerifyNamesTheFlippedByte(t *testing.T) {
 		if len(c.Faults) != 1 || c.Faults[0].Section != p.section || c.Faults[0].Sample != p.sample || c.Faults[0].Shard != filepath.Base(path) {
 			t.Errorf("byte %d: faults %+v, want section %s, sample %d", p.offset, c.Faults, p.section, p.sample)
 		}
-		// A reader never gets wrong pixels.
+		// A reader never gets wrong pixels, and no byte of header and small tensors is believed.
+		if p.section != "image" {
+			if _, err := OpenFile(path); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("byte %d: OpenFile: %v, want ErrCorrupt", p.offset, err)
+			}
+		}
 		set, err := Open(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -252,6 +257,91 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// A reject's text can't be taken for the header's checksum, and no flip of its bytes passes.
+func TestHeaderChecksum(t *testing.T) {
+	dir := t.TempDir()
+	w, err := NewWriter(dir, "val", 0, 1, Shape{1, 2, 2}, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Reject(0, Reject{Key: sumPending, Reason: headerSum})
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, FileName("val", 0, 1))
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Rejects[0].Key != sumPending {
+		t.Errorf("reject %+v", f.Rejects[0])
+	}
+	n := len(f.front)
+	f.Close()
+	for i := range n {
+		for _, mask := range []byte{0x01, 0x20, 0x80, 0x2a} { // 0x2a turns a space of the padding into a line feed
+			bad := bytes.Clone(good)
+			bad[i] ^= mask
+			if s, err := parse("x", bad); err == nil && s.checkHeader() == nil {
+				t.Fatalf("byte %d with %02x flipped passes", i, mask)
+			}
+		}
+	}
+}
+
+// An index over the shards of another build, or shards that changed places, are no set.
+func TestForeignShards(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, samples(23))
+	set, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := set.Index()
+	set.Close()
+	first := func(dir string) error {
+		set, err := Open(dir)
+		if err != nil {
+			return err
+		}
+		defer set.Close()
+		part, err := set.Part("train")
+		if err != nil {
+			return err
+		}
+		_, err = part.Sample(0)
+		return err
+	}
+	if err := first(dir); err != nil {
+		t.Fatal(err)
+	}
+	x.Build = "another"
+	if err := WriteIndex(dir, x); err != nil {
+		t.Fatal(err)
+	}
+	if err := first(dir); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("index of another build: error %v, want ErrCorrupt", err)
+	}
+	x.Build = ""
+	if err := WriteIndex(dir, x); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, FileName("train", 2, 5)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, FileName("train", 0, 5)), b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := first(dir); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a shard in another's place: error %v, want ErrCorrupt", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	dir := f.TempDir()
 	w, err := NewWriter(dir, "val", 0, 1, Shape{1, 2, 2}, 2, nil)
@@ -273,6 +363,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
+		_ = s.checkHeader()
 		if s.checkSections() != nil {
 			return
 		}

@@ -93,6 +93,9 @@ func locate(path string, info Info, x Index) []Fault {
 	}
 	defer f.Close()
 	var faults []Fault
+	if err := f.checkHeader(); err != nil {
+		faults = append(faults, Fault{info.File, "header", -1, "", err.Error()})
+	}
 	for _, name := range smallTensors {
 		got := fmt.Sprintf("%08x", checksum(f.section(name)))
 		if want := f.Meta["crc32c."+name]; got != want {
@@ -111,7 +114,7 @@ func locate(path string, info Info, x Index) []Fault {
 		}
 	}
 	if len(faults) == 0 {
-		faults = append(faults, Fault{info.File, "header", -1, "", "every section is right, but the file's digest is not"})
+		faults = append(faults, Fault{info.File, "header", -1, "", "a sound shard, but not the one that index.json means"})
 	}
 	return faults
 }

@@ -176,6 +176,7 @@ func (w *Writer) layout(kept []int, rejects []Reject) ([]byte, []section, error)
 		"shards":  strconv.Itoa(w.n),
 		"planned": strconv.Itoa(len(w.samples)),
 		"rejects": string(text),
+		sumKey:    noSum,
 	}
 	for k, v := range w.from {
 		meta[k] = v
@@ -190,7 +191,12 @@ func (w *Writer) layout(kept []int, rejects []Reject) ([]byte, []section, error)
 		Shape: []int64{n, int64(w.shape[0]), int64(w.shape[1]), int64(w.shape[2])},
 	})
 	_, head, err := safetensors.NewHeader(tensors, meta)
-	return head, sections, err
+	if err != nil {
+		return nil, nil, err
+	}
+	sum, at := headerChecksum(head)
+	copy(head[at:], sum)
+	return head, sections, nil
 }
 
 // quietNaN is the one NaN that is written, so that an unknown age has the same bytes everywhere.
