@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"encoding/binary"
 	"image"
 	"math"
 )
@@ -277,11 +278,41 @@ func edgeFunc(a, b *corner, x, y int64) (w, dx, dy int64) {
 
 // finish writes the canvas, averaged down to size, softened, toned and with noise, into out.
 func (c *canvas) finish(ph *photo, out *image.RGBA) {
-	w, h, ss := c.w/c.ss, c.h/c.ss, c.ss
-	div := int32(ss * ss)
+	w, h := c.w/c.ss, c.h/c.ss
 	for y := range h {
-		dst := out.Pix[y*out.Stride : y*out.Stride+4*w]
-		for x := range w {
+		c.shrinkRow(out.Pix[y*out.Stride:y*out.Stride+4*w], y)
+	}
+	passes := ph.blur
+	if c.ss == 1 {
+		passes = max(passes, 2)
+	}
+	for range passes {
+		c.soften(out.Pix, w, h, out.Stride)
+	}
+	c.tone(ph, out.Pix)
+}
+
+// shrinkRow averages row y of the image from ss rows of the canvas.
+func (c *canvas) shrinkRow(dst []uint8, y int) {
+	ss := c.ss
+	if ss == 1 {
+		copy(dst, c.pix[4*y*c.w:])
+	}
+	if ss == 2 {
+		// Two pixels in a word; bytes of every other channel in lanes of 16 bits.
+		const lanes = 0x00ff00ff00ff00ff
+		a, b := c.pix[8*y*c.w:][:4*c.w], c.pix[(8*y+4)*c.w:][:4*c.w]
+		for i := 0; i+4 <= len(dst); i += 4 {
+			u, v := binary.LittleEndian.Uint64(a[2*i:]), binary.LittleEndian.Uint64(b[2*i:])
+			rb := u&lanes + v&lanes
+			g := u>>8&lanes + v>>8&lanes
+			rb, g = (rb+rb>>32+0x00020002)>>2, (g+g>>32+2)>>2
+			dst[i], dst[i+1], dst[i+2] = uint8(rb), uint8(g), uint8(rb>>16)
+		}
+	}
+	if ss > 2 {
+		div := int32(ss * ss)
+		for x := range len(dst) / 4 {
 			var r, g, b int32
 			for j := range ss {
 				row := c.pix[4*((y*ss+j)*c.w+x*ss):]
@@ -294,17 +325,11 @@ func (c *canvas) finish(ph *photo, out *image.RGBA) {
 			dst[4*x] = uint8((r + div/2) / div)
 			dst[4*x+1] = uint8((g + div/2) / div)
 			dst[4*x+2] = uint8((b + div/2) / div)
-			dst[4*x+3] = 255
 		}
 	}
-	passes := ph.blur
-	if ss == 1 {
-		passes = max(passes, 2)
+	for i := 3; i < len(dst); i += 4 {
+		dst[i] = 255
 	}
-	for range passes {
-		c.soften(out.Pix, w, h, out.Stride)
-	}
-	c.tone(ph, out.Pix)
 }
 
 // soften is one pass of the filter 1 2 1 along rows and columns.

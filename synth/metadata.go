@@ -126,6 +126,9 @@ func writeRows(ctx context.Context, o *Options, people []identity, total int64, 
 					marked = min(p.count, attributeImages)
 				}
 			}
+			if err := ctx.Err(); err != nil { // select alone chooses at random
+				return err
+			}
 			select {
 			case queue <- done:
 			case <-ctx.Done():

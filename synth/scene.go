@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"encoding/binary"
 	"image"
 
 	"github.com/vf2prep/vf2prep/rng"
@@ -83,7 +84,7 @@ func (p *painter) backdrop(r *rng.Rand) {
 		ar, ag, ab := r0<<16, g0<<16, b0<<16
 		sr, sg, sb := (r1-r0)<<16/n, (g1-g0)<<16/n, (b1-b0)<<16/n
 		for i := 0; i+3 < len(row); i += 4 {
-			row[i], row[i+1], row[i+2] = uint8(ar>>16), uint8(ag>>16), uint8(ab>>16)
+			binary.LittleEndian.PutUint32(row[i:], uint32(ar>>16)|uint32(ag>>16)<<8|uint32(ab>>16)<<16)
 			ar, ag, ab = ar+sr, ag+sg, ab+sb
 		}
 	}
