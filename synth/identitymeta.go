@@ -68,7 +68,7 @@ func parseIdentity(s string) (identity, error) {
 	var p identity
 	id, rest, _ := strings.Cut(s, ",")
 	if len(id) != 7 || id[0] != 'n' || strings.Trim(id[1:], "0123456789") != "" {
-		return p, fmt.Errorf("Class_ID: %q is no identity such as n000002", id)
+		return p, wrong("Class_ID", id, "an identity such as n000002")
 	}
 	p.id = id
 	// The name may hold commas, but only inside its quotes.
@@ -92,7 +92,7 @@ func parseIdentity(s string) (identity, error) {
 	if len(fields) > 2 && fields[1] != "m" && fields[1] != "f" {
 		n, err := strconv.Atoi(fields[0])
 		if err != nil || n < 0 || n > maxSamples {
-			return p, fmt.Errorf("Sample_Num: %q is not a number of images", fields[0])
+			return p, wrong("Sample_Num", fields[0], "a number of images")
 		}
 		p.count = n
 		fields = fields[1:]
@@ -102,14 +102,18 @@ func parseIdentity(s string) (identity, error) {
 		p.test = true
 	case "1":
 	default:
-		return p, fmt.Errorf("Flag: %q, want 0 or 1", fields[0])
+		return p, wrong("Flag", fields[0], "0 or 1")
 	}
 	switch fields[1] {
 	case "f":
 		p.female = true
 	case "m":
 	default:
-		return p, fmt.Errorf("Gender: %q, want m or f", fields[1])
+		return p, wrong("Gender", fields[1], "m or f")
 	}
 	return p, nil
+}
+
+func wrong(field, found, want string) error {
+	return fmt.Errorf("%s: %q, want %s", field, found, want)
 }

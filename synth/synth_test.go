@@ -366,11 +366,11 @@ func TestIdentityMetaVariants(t *testing.T) {
 func TestIdentityMetaErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                              "1: no identities",
-		"n000001, \"A\", many, 1, m":    `1: Sample_Num: "many" is not a number of images`,
+		"n000001, \"A\", many, 1, m":    `1: Sample_Num: "many", want a number of images`,
 		"n000001, \"A\", 3, 2, m":       `1: Flag: "2", want 0 or 1`,
 		"n000001, \"A\", 3, 1, x":       `1: Gender: "x", want m or f`,
 		"n000001, \"A\"":                "1: 0 fields after the name, want Sample_Num, Flag, Gender",
-		"Class_ID\nsomething, A, 1,1,m": `2: Class_ID: "something" is no identity such as n000002`,
+		"Class_ID\nsomething, A, 1,1,m": `2: Class_ID: "something", want an identity such as n000002`,
 	} {
 		if _, err := parseIdentityMeta([]byte(text)); err == nil || err.Error() != want {
 			t.Errorf("parseIdentityMeta(%q) = %v, want %s", text, err, want)
