@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 
-	"github.com/goccy/go-yaml"
 	"github.com/urfave/cli/v2"
 
 	"github.com/vf2prep/vf2prep/internal/progress"
@@ -40,13 +39,28 @@ EXIT CODES:
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	unknown        string // a verb that does not exist
+	unknown        error // a verb that does not exist
+}
+
+// sink is stdout; it remembers that the results could not be written, as on a full disk.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) Write(b []byte) (int, error) {
+	n, err := s.w.Write(b)
+	if err != nil && s.err == nil {
+		s.err = err
+	}
+	return n, err
 }
 
 // codeError carries the exit code that an error asks for.
 type codeError struct {
 	code int
 	err  error
+	hint string // what to do about it
 }
 
 func (e *codeError) Error() string { return e.err.Error() }
@@ -54,45 +68,72 @@ func (e *codeError) Unwrap() error { return e.err }
 
 // incomplete says that a command finished but left out more than it was allowed to.
 func incomplete(format string, args ...any) error {
-	return &codeError{exitIncomplete, fmt.Errorf(format, args...)}
+	return &codeError{exitIncomplete, fmt.Errorf(format, args...), ""}
 }
 
 // usage says that the command line itself is wrong.
 func usage(format string, args ...any) error {
-	return &codeError{exitUsage, fmt.Errorf(format, args...)}
+	return &codeError{exitUsage, fmt.Errorf(format, args...), "run the command with --help"}
 }
 
+// usageError turns the flag library's complaint about one flag into ours.
 func usageError(c *cli.Context, err error, _ bool) error {
-	return &codeError{exitUsage, err}
+	hint := fmt.Sprintf("run %q", c.Command.HelpName+" --help")
+	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
+		err = fmt.Errorf("%s: no flag --%s", c.Command.HelpName, strings.TrimLeft(name, "-"))
+		if like := closest(strings.TrimLeft(name, "-"), flagNames(c.Command)); like != "" {
+			hint = fmt.Sprintf("did you mean --%s?", like)
+		}
+	}
+	return &codeError{exitUsage, err, hint}
 }
 
-func (e *env) unknownCommand(c *cli.Context, name string) { e.unknown = name }
+func (e *env) unknownCommand(c *cli.Context, name string) {
+	e.unknown = noCommand(c.App.Name, name, c.App.Commands)
+}
+
+// noCommand is the error for a verb that does not exist.
+func noCommand(parent, name string, there []*cli.Command) *codeError {
+	var names []string
+	for _, c := range there {
+		names = append(names, c.Names()...)
+	}
+	hint := fmt.Sprintf("run %q", parent+" --help")
+	if like := closest(name, names); like != "" {
+		hint = fmt.Sprintf("did you mean %q?", parent+" "+like)
+	}
+	return &codeError{exitUsage, fmt.Errorf("%s: no command %q", parent, name), hint}
+}
 
 func (e *env) exitCode(ctx context.Context, err error) int {
 	if err == nil {
-		if e.unknown != "" {
-			fmt.Fprintf(e.stderr, "vf2prep: no command %q\nhint: run \"vf2prep help\"\n", e.unknown)
-			return exitUsage
-		}
+		err = e.unknown
+	}
+	if out, ok := e.stdout.(*sink); ok && err == nil && out.err != nil {
+		err = fmt.Errorf("standard output: %w", out.err)
+	}
+	if err == nil {
 		return exitDone
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		fmt.Fprintln(e.stderr, "vf2prep: interrupted\nhint: run the same command again to go on")
 		return exitInterrupted
 	}
-	fmt.Fprintf(e.stderr, "vf2prep: %v\n", err)
+	text := err.Error()
+	if !strings.HasPrefix(text, "vf2prep ") && !strings.HasPrefix(text, "vf2prep: ") { // usage errors begin with the command's name
+		text = "vf2prep: " + text
+	}
+	fmt.Fprintln(e.stderr, text)
+	code, hint := exitFailed, ""
 	if coded := (*codeError)(nil); errors.As(err, &coded) {
-		if coded.code == exitUsage {
-			fmt.Fprintln(e.stderr, "hint: run the command with --help")
-		}
-		return coded.code
+		code, hint = coded.code, coded.hint
+	} else if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		hint = "what is finished stays: make room and run the same command again"
 	}
-	// The flag library's own complaint about flags that must be given has no type of its own.
-	if strings.HasPrefix(err.Error(), "Required flag") {
-		fmt.Fprintln(e.stderr, "hint: run the command with --help")
-		return exitUsage
+	if hint != "" {
+		fmt.Fprintf(e.stderr, "hint: %s\n", hint)
 	}
-	return exitFailed
+	return code
 }
 
 // progress returns the Reporter of a command: silent under --quiet.
@@ -128,6 +169,8 @@ func prepare(e *env, cmds []*cli.Command) []*cli.Command {
 		c.OnUsageError = usageError
 		if len(c.Subcommands) > 0 {
 			prepare(e, c.Subcommands)
+			c.CustomHelpTemplate = cli.SubcommandHelpTemplate + exitCodes
+			c.Description = firstExamples(c)
 			if c.Action == nil {
 				c.Action = e.needSubcommand
 			}
@@ -142,6 +185,9 @@ func prepare(e *env, cmds []*cli.Command) []*cli.Command {
 		action := c.Action
 		required := takeRequired(c.Flags)
 		c.Action = func(ctx *cli.Context) error {
+			if ctx.Args().Present() && ctx.Command.ArgsUsage == "" {
+				return usage("%s: takes no argument, found %q", ctx.Command.HelpName, ctx.Args().First())
+			}
 			if err := applyConfig(ctx); err != nil {
 				return err
 			}
@@ -150,13 +196,24 @@ func prepare(e *env, cmds []*cli.Command) []*cli.Command {
 					return usage("%s: --%s is missing", ctx.Command.HelpName, name)
 				}
 			}
-			if ctx.Args().Present() && ctx.Command.ArgsUsage == "" {
-				return usage("%s: takes no argument, found %q", ctx.Command.HelpName, ctx.Args().First())
-			}
 			return action(ctx)
 		}
 	}
 	return cmds
+}
+
+// firstExamples are the examples of a command that only has subcommands: the first of each.
+func firstExamples(c *cli.Command) string {
+	text := "Examples:"
+	for _, sub := range c.Subcommands {
+		for line := range strings.Lines(sub.Description) {
+			if strings.HasPrefix(line, "  vf2prep ") {
+				text += "\n" + strings.TrimRight(line, "\n")
+				break
+			}
+		}
+	}
+	return text
 }
 
 // takeRequired lists the flags that must be given and lifts the flag library's own check, which
@@ -183,65 +240,16 @@ func takeRequired(flags []cli.Flag) (names []string) {
 
 func (e *env) needSubcommand(c *cli.Context) error {
 	if c.Args().Present() {
-		return usage("%s: no command %q", c.Command.HelpName, c.Args().First())
+		return noCommand(c.Command.HelpName, c.Args().First(), c.Command.Subcommands)
 	}
-	return cli.ShowSubcommandHelp(c)
-}
-
-// maxConfig bounds a configuration file, in bytes.
-const maxConfig = 1 << 20
-
-// applyConfig sets the flags that --config names and the command line does not.
-func applyConfig(c *cli.Context) error {
-	path := c.String("config")
-	if path == "" {
-		return nil
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return usage("--config: %w", err)
-	}
-	if info.Size() > maxConfig {
-		return usage("--config: %s: %d bytes, at most %d are read", path, info.Size(), maxConfig)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return usage("--config: %w", err)
-	}
-	var values yaml.MapSlice
-	if err := yaml.Unmarshal(text, &values); err != nil {
-		return usage("--config: %s: %w", path, err)
-	}
-	for _, item := range values {
-		name := strings.ReplaceAll(fmt.Sprint(item.Key), "_", "-")
-		if name == "config" || !hasFlag(c.Command, name) {
-			return usage("--config: %s: %s has no flag %q", path, c.Command.HelpName, name)
-		}
-		if c.IsSet(name) {
-			continue
-		}
-		list, ok := item.Value.([]any)
-		if !ok {
-			list = []any{item.Value}
-		}
-		for _, v := range list {
-			if err := c.Set(name, fmt.Sprint(v)); err != nil {
-				return usage("--config: %s: %s: %w", path, name, err)
-			}
+	var names []string
+	for _, sub := range c.Command.Subcommands {
+		if sub.Name != "help" {
+			names = append(names, sub.Name)
 		}
 	}
-	return nil
-}
-
-func hasFlag(c *cli.Command, name string) bool {
-	for _, f := range c.Flags {
-		for _, n := range f.Names() {
-			if n == name {
-				return true
-			}
-		}
-	}
-	return false
+	return &codeError{exitUsage, fmt.Errorf("%s: which one: %s?", c.Command.HelpName, strings.Join(names, ", ")),
+		fmt.Sprintf("run %q", c.Command.HelpName+" --help")}
 }
 
 // version is the module's version where Go knows it, else "devel".

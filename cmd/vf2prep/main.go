@@ -14,6 +14,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for a clean end
 	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -21,8 +22,19 @@ func main() {
 
 // run carries out one command line and returns its exit code. Results go to stdout, all else to
 // stderr. Cancelling ctx is the user's Ctrl-C.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	if args[len(args)-1] == "--generate-bash-completion" {
+		// Asked to complete a line with a mistake in it, the flag library follows a nil pointer.
+		defer func() {
+			if recover() != nil {
+				code = exitUsage
+			}
+		}()
+	}
+	e := &env{stdin: stdin, stdout: &sink{w: stdout}, stderr: stderr}
+	if len(args) == 4 && args[1] == "help" { // help VERB SUBVERB is VERB help SUBVERB to the flag library
+		args = []string{args[0], args[2], "help", args[3]}
+	}
 	err := app(e).RunContext(ctx, args)
 	return e.exitCode(ctx, err)
 }
@@ -38,12 +50,13 @@ func app(e *env) *cli.App {
 		HideHelpCommand:        false,
 		EnableBashCompletion:   true,
 		UseShortOptionHandling: true,
-		Suggest:                true,
-		OnUsageError:           usageError,
-		ExitErrHandler:         func(*cli.Context, error) {}, // run turns errors into exit codes
-		CommandNotFound:        e.unknownCommand,
-		CustomAppHelpTemplate:  cli.AppHelpTemplate + exitCodes,
-		Commands:               e.commands(),
+		// "--boxes a,b.csv" is one file; repeatable flags are repeated.
+		DisableSliceFlagSeparator: true,
+		OnUsageError:              usageError,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run turns errors into exit codes
+		CommandNotFound:           e.unknownCommand,
+		CustomAppHelpTemplate:     cli.AppHelpTemplate + exitCodes,
+		Commands:                  e.commands(),
 	}
 }
 
@@ -60,5 +73,6 @@ func (e *env) commands() []*cli.Command {
 		e.modelCommand(),
 		e.demoCommand(),
 		e.doctorCommand(),
+		e.completionCommand(),
 	})
 }
