@@ -53,7 +53,7 @@ const (
 )
 
 // ErrOtherBuild says that a directory holds the shards of another plan.
-var ErrOtherBuild = errors.New("holds a shard set of another manifest, split, recipe, seed or shard size")
+var ErrOtherBuild = errors.New("holds shards of another manifest, split, recipe, seed or shard size: choose another directory, or remove them")
 
 // Build makes the shards that are not there yet and completes the set. When ctx is cancelled it
 // stops soon; the shards that are complete stay, and Build called again goes on.
@@ -61,29 +61,32 @@ var ErrOtherBuild = errors.New("holds a shard set of another manifest, split, re
 // An image that can't be made is a reject, not an error; see [Summary].
 func (p *Plan) Build(ctx context.Context, o BuildOptions) (*Summary, error) {
 	start := time.Now()
+	root, err := os.OpenRoot(o.Root)
+	if err != nil {
+		return nil, fmt.Errorf("root: %w", err)
+	}
+	defer root.Close()
 	dir := p.o.Out
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	release, err := lockfile.Acquire(filepath.Join(dir, lockName))
-	if err != nil {
+	if errors.Is(err, lockfile.ErrHeld) {
 		return nil, fmt.Errorf("another build is under way: %w", err)
 	}
+	if err != nil {
+		return nil, err
+	}
 	defer release()
-	done, err := p.claim()
+	old, err := p.claim()
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(o.Root)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
 	b := &build{plan: p, root: root, workers: o.Workers, progress: progress.Or(o.Progress), sum: &Summary{Images: p.Images, Reasons: map[string]int{}}}
 	if b.workers < 1 {
 		b.workers = runtime.GOMAXPROCS(0)
 	}
-	if err := b.run(ctx, done); err != nil {
+	if err := b.run(ctx, old); err != nil {
 		return nil, err
 	}
 	s := b.sum
@@ -94,42 +97,61 @@ func (p *Plan) Build(ctx context.Context, o BuildOptions) (*Summary, error) {
 	return s, nil
 }
 
-// claim makes sure that the directory is this plan's, and clears what a killed build left. It
-// reports whether the set is complete.
-func (p *Plan) claim() (complete bool, err error) {
+// claim makes sure that the directory is this plan's: nothing in it is of another build. It
+// returns the index of a set that was completed before, nil where there is none.
+func (p *Plan) claim() (*shard.Index, error) {
 	dir := p.o.Out
-	if set, err := shard.Open(dir); err == nil {
+	set, err := shard.Open(dir)
+	if err == nil {
 		x := set.Index()
 		set.Close()
 		if x.Build != p.Digest {
-			return false, fmt.Errorf("%s %w\nhint: choose another --out or remove it", dir, ErrOtherBuild)
+			return nil, fmt.Errorf("%s %w", dir, ErrOtherBuild)
 		}
-		return true, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+		return &x, nil
+	}
+	// A damaged index is made anew from the shards, as long as they are this plan's.
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, shard.ErrCorrupt) {
+		return nil, err
 	}
 	text, err := os.ReadFile(filepath.Join(dir, planName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, atomicfile.Bytes(filepath.Join(dir, planName), p.claimText())
+	if err == nil && string(text) == string(p.claimText()) {
+		return nil, nil
 	}
+	var said struct{ Build string }
+	if err == nil && json.Unmarshal(text, &said) == nil && said.Build != p.Digest {
+		return nil, fmt.Errorf("%s %w", dir, ErrOtherBuild)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := p.noOther(); err != nil {
+		return nil, err
+	}
+	return nil, atomicfile.Bytes(filepath.Join(dir, planName), p.claimText())
+}
+
+// noOther makes sure that no shard of another build would be replaced.
+func (p *Plan) noOther() error {
+	names, err := os.ReadDir(p.o.Out)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if string(text) != string(p.claimText()) {
-		return false, fmt.Errorf("%s %w\nhint: choose another --out or remove it", dir, ErrOtherBuild)
-	}
-	names, err := os.ReadDir(dir)
-	if err != nil {
-		return false, err
-	}
-	for _, n := range names { // temporary files of a build that was killed
-		if strings.HasPrefix(n.Name(), ".") && strings.Contains(n.Name(), ".safetensors") {
-			if err := os.Remove(filepath.Join(dir, n.Name())); err != nil {
-				return false, err
-			}
+	for _, n := range names {
+		if !strings.HasSuffix(n.Name(), ".safetensors") || strings.HasPrefix(n.Name(), ".") {
+			continue
+		}
+		f, err := shard.OpenFile(filepath.Join(p.o.Out, n.Name()))
+		if err != nil {
+			continue // damaged: it would be made anew
+		}
+		build := f.Meta["build"]
+		f.Close()
+		if build != p.Digest {
+			return fmt.Errorf("%s: %s %w", n.Name(), p.o.Out, ErrOtherBuild)
 		}
 	}
-	return false, nil
+	return nil
 }
 
 func (p *Plan) claimText() []byte {
@@ -145,14 +167,16 @@ type build struct {
 	root     *os.Root
 	workers  int
 	progress progress.Reporter
+	old      *shard.Index // of a set that was complete before
 	sum      *Summary
 	made     int
 	rejected atomic.Int64 // for the progress note
 	rejects  []rejectRow
 }
 
-func (b *build) run(ctx context.Context, complete bool) error {
+func (b *build) run(ctx context.Context, old *shard.Index) error {
 	p := b.plan
+	b.old = old
 	b.progress.Start(int64(p.Images), "cache")
 	defer b.progress.Done()
 	x := shard.Index{
@@ -183,10 +207,10 @@ func (b *build) run(ctx context.Context, complete bool) error {
 	if err := writeRejects(filepath.Join(p.o.Out, RejectsName), b.rejects); err != nil {
 		return err
 	}
-	if !complete {
-		if err := shard.WriteIndex(p.o.Out, x); err != nil {
-			return err
-		}
+	// A set that was complete has this index already, unless the index was damaged, or a photo
+	// whose shard had to be made anew is not what it was.
+	if err := shard.WriteIndex(p.o.Out, x); err != nil {
+		return err
 	}
 	var err error
 	if b.sum.Digest, err = digest.File(filepath.Join(p.o.Out, shard.IndexName)); err != nil {
@@ -257,7 +281,17 @@ func (b *build) reuse(part PartPlan, i, planned int) (shard.Info, []shard.Reject
 	if err != nil {
 		return shard.Info{}, nil, false
 	}
-	return shard.Info{File: name, Samples: f.Len(), Bytes: stat.Size(), Digest: sum}, f.Rejects, true
+	info := shard.Info{File: name, Samples: f.Len(), Bytes: stat.Size(), Digest: sum}
+	return info, f.Rejects, b.meant(part, i, info)
+}
+
+// meant reports whether a shard is the one that the index of a complete set lists.
+func (b *build) meant(part PartPlan, i int, info shard.Info) bool {
+	if b.old == nil {
+		return true
+	}
+	list := b.old.Parts[part.Part].Shards
+	return i < len(list) && list[i] == info
 }
 
 func (b *build) note(part PartPlan, rejects []shard.Reject) {

@@ -29,7 +29,7 @@ type Plan struct {
 	Shards int         `json:"shards"`
 	Bytes  int64       `json:"bytes"`      // to be written, within some bytes a sample
 	Free   int64       `json:"free_bytes"` // in Out's file system; -1 unknown
-	Fits   bool        `json:"fits"`       // false only where Free is known to be too little
+	Fits   bool        `json:"fits"`       // false only where Free is too little for what is missing
 	Shape  shard.Shape `json:"shape"`      // C, H, W
 	Recipe string      `json:"recipe"`
 	Digest string      `json:"plan_digest"` // of all that decides the bytes
@@ -94,8 +94,20 @@ func MakePlan(o PlanOptions) (*Plan, error) {
 	if p.Free, err = diskspace.Free(existing(o.Out)); err != nil {
 		p.Free = -1
 	}
-	p.Fits = p.Free < 0 || p.Free >= p.Bytes
+	p.Fits = p.Free < 0 || p.Free >= p.Bytes-p.have()
 	return p, nil
+}
+
+// have returns the bytes of shards that are there already.
+func (p *Plan) have() (sum int64) {
+	for _, part := range p.Parts {
+		for i := range part.Shards {
+			if info, err := os.Stat(filepath.Join(p.o.Out, shard.FileName(part.Part, i, part.Shards))); err == nil {
+				sum += info.Size()
+			}
+		}
+	}
+	return sum
 }
 
 // digest names all that decides the bytes of the set. The order of samples follows from the

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/zeebo/xxh3"
@@ -44,23 +45,20 @@ func (b *build) sample(r *reader, it *item, dst []uint8) (face.Affine, error) {
 // read returns a file's bytes, valid until the next call. What is wrong with the file is a
 // *[Rejection]; what is wrong with the machine is another error and stops the build.
 func (r *reader) read(path string) ([]byte, error) {
-	f, err := r.root.Open(filepath.FromSlash(path))
-	if err != nil {
-		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
-			return nil, err
-		}
-		reason := "can't be opened"
-		if errors.Is(err, fs.ErrNotExist) {
-			reason = "no such file"
-		} else if errors.Is(err, fs.ErrPermission) {
-			reason = "no permission"
-		}
-		return nil, &Rejection{"read", reason, text(err)}
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	path = filepath.FromSlash(path)
+	// Looked at before it is opened: opening a pipe would wait for a writer.
+	info, err := r.root.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
 		return nil, &Rejection{"read", "no regular file", ""}
 	}
+	if err != nil {
+		return nil, rejectOpen(err)
+	}
+	f, err := r.root.Open(path)
+	if err != nil {
+		return nil, rejectOpen(err)
+	}
+	defer f.Close()
 	r.buf.Reset()
 	n, err := r.buf.ReadFrom(io.LimitReader(f, maxFile+1))
 	if err != nil {
@@ -70,6 +68,26 @@ func (r *reader) read(path string) ([]byte, error) {
 		return nil, &Rejection{"read", "too long", fmt.Sprintf("over %d bytes", maxFile)}
 	}
 	return r.buf.Bytes(), nil
+}
+
+// rejectOpen says why a photo can't be opened, or passes on an error that is no fault of the
+// photo's.
+func rejectOpen(err error) error {
+	for _, machine := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
+		if errors.Is(err, machine) {
+			return err
+		}
+	}
+	reason := "can't be opened"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		reason = "no such file"
+	case errors.Is(err, fs.ErrPermission):
+		reason = "no permission"
+	case strings.HasSuffix(err.Error(), "path escapes from parent"): // package os has no name for it
+		reason = "outside the root"
+	}
+	return &Rejection{"read", reason, text(err)}
 }
 
 // text returns an error without the path, which would differ between machines.
