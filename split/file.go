@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/digest"
+	"github.com/vf2prep/vf2prep/internal/lockfile"
 	"github.com/vf2prep/vf2prep/manifest"
 )
 
@@ -46,15 +48,52 @@ type document struct {
 	Classes []string `json:"classes"`
 }
 
-// Write makes or replaces the files of a split in dir; split.json comes last, so that a split
-// that was cut off is not taken for a whole one.
+const (
+	lockName = "split.lock"
+	// newName is the directory in which the files are complete before the first one is replaced.
+	newName = ".new"
+)
+
+// Write makes or replaces the files of a split in dir. All of them are on the disk before the
+// first takes its place, so a full disk costs nothing; and split.json goes first and comes last,
+// so that a split that was cut off is not taken for a whole one.
 func (a *Assignment) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	release, err := lockfile.Acquire(filepath.Join(dir, lockName))
+	if errors.Is(err, lockfile.ErrHeld) {
+		return fmt.Errorf("another split is being made: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer release()
+	fresh := filepath.Join(dir, newName)
+	if err := os.RemoveAll(fresh); err != nil { // of a process that was killed
+		return err
+	}
+	if err := os.Mkdir(fresh, 0o755); err != nil {
+		return err
+	}
+	defer os.RemoveAll(fresh)
+	names, err := a.writeAll(fresh)
+	if err != nil {
 		return err
 	}
 	if err := os.Remove(filepath.Join(dir, jsonName)); err != nil && !os.IsNotExist(err) {
 		return err
 	}
+	for _, name := range names {
+		if err := os.Rename(filepath.Join(fresh, name), filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return atomicfile.SyncDir(dir)
+}
+
+// writeAll writes every file of the split and returns their names, split.json last.
+func (a *Assignment) writeAll(dir string) (names []string, err error) {
 	doc := document{
 		Format: format, Strategy: a.Options.Strategy, Val: a.Options.Val, Ratio: a.Options.Ratio,
 		Seed: a.Options.Seed, MinTrain: a.Options.MinTrain, Manifest: a.Manifest,
@@ -66,15 +105,17 @@ func (a *Assignment) Write(dir string) error {
 			return a.writeList(io.MultiWriter(w, sum), p)
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		doc.Lists[fileName(p)] = sum.String()
+		names = append(names, fileName(p))
 	}
-	return atomicfile.Write(filepath.Join(dir, jsonName), func(w io.Writer) error {
+	err = atomicfile.Write(filepath.Join(dir, jsonName), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", " ")
 		return enc.Encode(doc)
 	})
+	return append(names, jsonName), err
 }
 
 func (a *Assignment) writeList(w io.Writer, p Part) error {
