@@ -81,11 +81,16 @@ const fullSet = 3_311_286 * 3 * 112 * 112
 func room(dir string) Check {
 	c := Check{Name: "disk", State: OK}
 	at := dir
-	for {
-		if _, err := os.Stat(at); err == nil || filepath.Dir(at) == at {
-			break
-		}
+	info, err := os.Stat(at)
+	for err != nil && filepath.Dir(at) != at {
 		at = filepath.Dir(at)
+		info, err = os.Stat(at)
+	}
+	if err == nil && !info.IsDir() {
+		return Check{Name: "disk", State: Failure, Found: at + " is no directory", Advice: "give --out a directory"}
+	}
+	if err := writable(at); err != nil {
+		return Check{Name: "disk", State: Failure, Found: fmt.Sprintf("%s can't be written: %v", at, err), Advice: "give --out a directory of your own"}
 	}
 	n, err := diskspace.Free(at)
 	if err != nil {
@@ -105,6 +110,7 @@ func layout(root string) []Check {
 		return []Check{{Name: "data set", State: Failure, Found: text(err), Advice: "give --root the directory that holds train/ and test/"}}
 	}
 	var checks []Check
+	missing := 0
 	data := root
 	if isDir(filepath.Join(root, "data", "train")) {
 		data = filepath.Join(root, "data")
@@ -112,13 +118,20 @@ func layout(root string) []Check {
 	for _, subset := range []string{"train", "test"} {
 		c := Check{Name: subset + "/", State: OK}
 		names, err := os.ReadDir(filepath.Join(data, subset))
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing++
 			c.State, c.Found = Warning, text(err)
 			c.Advice = "without it there are no " + subset + " images"
-		} else {
-			c.Found = fmt.Sprintf("%d identities", len(names))
+		case err != nil:
+			c.State, c.Found, c.Advice = Failure, text(err), "its images would be missing"
+		default:
+			c = identities(c, filepath.Join(data, subset), names)
 		}
 		checks = append(checks, c)
+	}
+	if missing == 2 {
+		checks = append(checks, Check{Name: "data set", State: Failure, Found: "neither train/ nor test/ is there", Advice: "give --root the directory that holds them"})
 	}
 	for _, f := range []struct{ name, advice string }{
 		{"identity_meta.csv", "without it there are no names, genders and expected counts"},
@@ -135,6 +148,29 @@ func layout(root string) []Check {
 		checks = append(checks, c)
 	}
 	return checks
+}
+
+// identities counts the directories of a subset, and those that can't be read.
+func identities(c Check, dir string, names []fs.DirEntry) Check {
+	n, closed := 0, 0
+	for _, e := range names {
+		path := filepath.Join(dir, e.Name())
+		if !isDir(path) {
+			continue
+		}
+		n++
+		if f, err := os.Open(path); err != nil {
+			closed++
+		} else {
+			f.Close()
+		}
+	}
+	c.Found = fmt.Sprintf("%d identities", n)
+	if closed > 0 {
+		c.State, c.Advice = Failure, "the images in them would be missing"
+		c.Found += fmt.Sprintf(", %d directories can't be read", closed)
+	}
+	return c
 }
 
 func shards(dir string) Check {
