@@ -27,3 +27,12 @@ func BenchmarkPhoto(b *testing.B) {
 	}
 	b.ReportMetric(float64(px)/float64(b.N), "px/op")
 }
+
+func BenchmarkRows(b *testing.B) {
+	p := identity{id: "n000002", count: 1000}
+	b.ReportAllocs()
+	for range b.N {
+		p.rows(1, 0)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*p.count), "ns/row")
+}
