@@ -1,0 +1,213 @@
+package jpeg
+
+import "encoding/binary"
+
+// zigzag maps a coefficient's place in the stream to its place in the block, row by row (ITU-T
+// T.81, figure A.6).
+var zigzag = [64]uint8{
+	0, 1, 8, 16, 9, 2, 3, 10,
+	17, 24, 32, 25, 18, 11, 4, 5,
+	12, 19, 26, 33, 40, 48, 41, 34,
+	27, 20, 13, 6, 7, 14, 21, 28,
+	35, 42, 49, 56, 57, 50, 43, 36,
+	29, 22, 15, 23, 30, 37, 44, 51,
+	58, 59, 52, 45, 38, 31, 39, 46,
+	53, 60, 61, 54, 47, 55, 62, 63,
+}
+
+// dequantizer holds for each place in the stream the quantiser in the upper and the place in the
+// block in the lower half. Places from 64 on, which only an end of block or damage reaches, lead
+// to a coefficient that nobody reads.
+type dequantizer [128]uint32
+
+func (q *dequantizer) set(table *[64]uint16) {
+	for i := range q {
+		q[i] = 64
+		if i < 64 {
+			q[i] = uint32(table[i])<<16 | uint32(zigzag[i])
+		}
+	}
+}
+
+// coefficients is a block, row by row, dequantised, in its first 64 places.
+type coefficients [128]int16
+
+// What decodes a block returns the bitwise or of the places of its AC coefficients (so that
+// shape&shapeAC is 0 without any, shape&shapeRight is 0 if the right four columns are empty and
+// shape&shapeLower if the lower four rows are), with shapeWide set where a coefficient is so
+// large that [idct]'s shorter arithmetic might overflow. Negative values are faults.
+const (
+	shapeAC    = 63
+	shapeRight = 4
+	shapeLower = 32
+	shapeWide  = 1 << 8
+
+	faultCode  = -1 // no code of the table
+	faultRange = -2 // more than 64 coefficients
+)
+
+// The bounds beyond which a block counts as wide. See idct.
+const (
+	wideAC = 256
+	wideDC = 2048
+)
+
+// bits reads a segment of coded data from its first bit. The data must be padded with zeros by
+// the most that can be read before the caller looks at used.
+type bits struct {
+	buf  uint64 // the next bits, from the top
+	n    uint   // how many of them count
+	pos  int    // of the next byte to go into buf
+	data []byte
+}
+
+// used returns the number of bits consumed.
+func (b *bits) used() int { return 8*b.pos - int(b.n) }
+
+// A refill leaves 56 to 63 bits in the buffer, so that a code of 16 and a value of 15 bits can be
+// taken from at least 32. The bits below the n counted ones are right too: or-ing the next byte
+// over them changes nothing.
+//
+// The code is repeated by hand: the compiler does not inline it, and it is what the time goes to.
+
+// block decodes one block: its DC difference, added to pred, and AC coefficients.
+func (b *bits) block(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int32) int {
+	buf, n, pos, data := b.buf, b.n, b.pos, b.data
+	buf |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
+	pos += int((63 - n) >> 3)
+	n |= 56
+
+	e := dc.fast[buf>>(64-lutBits)]
+	l := uint(e & 63)
+	v := int32(e) >> 16
+	if e&entryWhole == 0 {
+		symbol := uint8(e >> 16)
+		if l == 0 {
+			if symbol, l = dc.long(buf); l == 0 {
+				return faultCode
+			}
+		}
+		buf <<= l & 63
+		n -= l
+		l = uint(symbol)
+		v = value(buf, l)
+	}
+	buf <<= l & 63
+	n -= l
+	*pred += v
+	v = *pred * int32(q[0]>>16)
+	*(*[64]int16)(c[:64]) = [64]int16{}
+	c[0] = int16(v)
+	shape := uint32(0)
+	large := v ^ v>>31
+	large = large / wideDC * wideAC
+	for k := 1; k < 64; {
+		if n < 32 {
+			buf |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
+			pos += int((63 - n) >> 3)
+			n |= 56
+		}
+		e := ac.fast[buf>>(64-lutBits)]
+		l := uint(e & 63)
+		v := int32(e) >> 16
+		if e&entryWhole == 0 {
+			symbol := uint8(e >> 16)
+			if l == 0 {
+				if symbol, l = ac.long(buf); l == 0 {
+					return faultCode
+				}
+				e = uint32(symbol>>4+1) << 8
+				if symbol == 0 {
+					e = 64 << 8
+				}
+			}
+			buf <<= l & 63
+			n -= l
+			l = uint(symbol & 15)
+			v = value(buf, l)
+		}
+		buf <<= l & 63
+		n -= l
+		k += int(e >> 8 & 127)
+		w := q[(k-1)&127]
+		if k > 64 && v != 0 {
+			return faultRange
+		}
+		v *= int32(w >> 16)
+		large |= v ^ v>>31
+		shape |= w
+		c[w&127] = int16(v)
+	}
+	b.buf, b.n, b.pos = buf, n, pos
+	shape &= shapeAC
+	if large >= wideAC {
+		shape |= shapeWide
+	}
+	return int(shape)
+}
+
+// skip reads a block for its DC difference alone.
+func (b *bits) skip(dc, ac *huffman, pred *int32) int {
+	buf, n, pos, data := b.buf, b.n, b.pos, b.data
+	buf |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
+	pos += int((63 - n) >> 3)
+	n |= 56
+
+	e := dc.fast[buf>>(64-lutBits)]
+	l := uint(e & 63)
+	v := int32(e) >> 16
+	if e&entryWhole == 0 {
+		symbol := uint8(e >> 16)
+		if l == 0 {
+			if symbol, l = dc.long(buf); l == 0 {
+				return faultCode
+			}
+		}
+		buf <<= l & 63
+		n -= l
+		l = uint(symbol)
+		v = value(buf, l)
+	}
+	buf <<= l & 63
+	n -= l
+	*pred += v
+	for k := 1; k < 64; {
+		if n < 32 {
+			buf |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
+			pos += int((63 - n) >> 3)
+			n |= 56
+		}
+		e := ac.fast[buf>>(64-lutBits)]
+		l := uint(e & 63)
+		v := e >> 16
+		if e&entryWhole == 0 {
+			symbol := uint8(v)
+			if l == 0 {
+				if symbol, l = ac.long(buf); l == 0 {
+					return faultCode
+				}
+				e = uint32(symbol>>4+1) << 8
+				if symbol == 0 {
+					e = 64 << 8
+				}
+			}
+			v = uint32(symbol & 15) // not the value, but 0 where that is
+			l += uint(v)
+		}
+		buf <<= l & 63
+		n -= l
+		k += int(e >> 8 & 127)
+		if k > 64 && v != 0 {
+			return faultRange
+		}
+	}
+	b.buf, b.n, b.pos = buf, n, pos
+	return 0
+}
+
+// value is extend of the top size bits of buf, without a branch; size is at most 15.
+func value(buf uint64, size uint) int32 {
+	v := int32(buf >> 1 >> (63 - size))
+	// A first bit of 0 means a negative value.
+	return v + int32(^buf>>63)*(1-int32(1)<<size)
+}
