@@ -12,6 +12,7 @@ type eachImage func(line int, identity []byte, image, fc int32)
 // follows the name behind a blank, tab or comma, such as a label, is passed over.
 func parseList(r io.Reader, name string, log *problemLog, each eachImage) error {
 	s := newSource(r, name, log)
+	s.blank = true // a list of no images: a set without test identities has one
 	for {
 		b, err := s.next()
 		if err != nil {

@@ -13,7 +13,8 @@ type source struct {
 	lines  *lines
 	fields [][]byte
 	log    *problemLog
-	seen   int // lines that are not blank
+	seen   int  // lines that are not blank
+	blank  bool // a file with nothing in it is fine
 	good   int
 	bad    int
 	first  Problem // the first bad line
@@ -84,6 +85,9 @@ func (s *source) end(err error) error {
 	}
 	if s.good == 0 && s.bad > 0 {
 		return fmt.Errorf("%v (and no line of the file can be read)", s.first)
+	}
+	if s.seen == 0 && !s.blank {
+		s.log.add(EmptyFile, s.name, 0, "has no line, not even a header")
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ const (
 // The problems of input files and identities, which no single record shows.
 const (
 	BadLine           = "bad-line"           // a line that can't be read
+	EmptyFile         = "empty-file"         // a metadata file with nothing in it, such as a download that failed
 	SecondHeader      = "second-header"      // a header in mid-file, as concatenated files have it
 	DuplicateLine     = "duplicate-line"     // the same image named again with the same values
 	DuplicateIdentity = "duplicate-identity" // an identity named again; the first line counts
