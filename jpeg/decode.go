@@ -17,7 +17,7 @@ var (
 )
 
 // MaxPixels is the pixel cap for photos from outside: far above any face crop, and at most
-// 300 MB while one is decoded.
+// 300 MB while one is decoded, 1.1 GB for a progressive file of a megabyte or more.
 const MaxPixels = 1 << 26
 
 // Decode decodes a whole JPEG as it is stored; an EXIF rotation is not applied, since boxes and
@@ -36,6 +36,12 @@ func Decode(b []byte, maxPixels int) (image.Image, error) {
 	}
 	if int64(h.Width)*int64(h.Height) > int64(maxPixels) {
 		return nil, fmt.Errorf("%dx%d pixels, at most %d are decoded: %w", h.Width, h.Height, maxPixels, ErrTooLarge)
+	}
+	// Each block of 8x8 pixels takes a bit at least: the code of its DC coefficient. So a short file
+	// that claims a large image is damaged, and must not cost the memory of one: a progressive file
+	// of 500 bytes could ask for a gigabyte.
+	if blocks := ((h.Width + 7) / 8) * ((h.Height + 7) / 8); blocks > 8*len(b) {
+		return nil, fmt.Errorf("%d bytes can't hold %dx%d pixels: %w", len(b), h.Width, h.Height, ErrFormat)
 	}
 	img, err := jpeg.Decode(bytes.NewReader(b))
 	if err != nil {

@@ -1,8 +1,10 @@
 package jpeg
 
 import (
+	"bytes"
 	"errors"
 	"image"
+	"runtime"
 	"testing"
 )
 
@@ -32,6 +34,30 @@ func TestDecode(t *testing.T) {
 	} {
 		if _, err := Decode(c.b, c.max); !errors.Is(err, c.want) {
 			t.Errorf("%s: error %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// A file too short for the image it claims costs no memory for it; the emptiest honest one, all
+// of one colour, is long enough.
+func TestDecodeRefusesBombs(t *testing.T) {
+	flat := encode(t, image.NewYCbCr(image.Rect(0, 0, 1024, 1024), image.YCbCrSubsampleRatio420))
+	if _, err := Decode(flat, MaxPixels); err != nil {
+		t.Errorf("one colour: %v", err)
+	}
+	small := encode(t, image.NewGray(image.Rect(0, 0, 8, 8)))
+	i := bytes.Index(small, []byte{0xff, 0xc0})
+	for _, sof := range []byte{0xc0, 0xc2} { // baseline, progressive
+		small[i+1] = sof
+		copy(small[i+5:], []byte{0x1f, 0xff, 0x1f, 0xff}) // 8191x8191
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := Decode(small, MaxPixels); !errors.Is(err, ErrFormat) {
+			t.Errorf("marker ff%x: error %v, want ErrFormat", sof, err)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+			t.Errorf("marker ff%x: %d bytes were allocated", sof, n)
 		}
 	}
 }
