@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vf2prep/vf2prep/internal/digest"
 	"github.com/vf2prep/vf2prep/internal/safetensors"
 )
 
@@ -22,6 +24,7 @@ var ErrMismatch = errors.New("weights do not fit the network")
 //	input    channels x height x width, "3x190x170"
 //	classes  number of classes
 //	format   "pt": the layouts are PyTorch's
+//	digest   XXH3 of names, shapes and values
 //
 // The same weights and meta give the same bytes.
 func (n *Network) Save(w io.Writer, meta map[string]string) error {
@@ -35,6 +38,7 @@ func (n *Network) Save(w io.Writer, meta map[string]string) error {
 	for i, p := range n.params {
 		arrays[i] = safetensors.Floats{Name: p.Name, Shape: p.Shape, Data: p.Data}
 	}
+	all["digest"] = digestOf(arrays)
 	return safetensors.WriteFloats(w, arrays, all)
 }
 
@@ -47,10 +51,28 @@ func (n *Network) identity() map[string]string {
 	}
 }
 
+// digestOf names weights by names, shapes and values, so that a flipped bit is found.
+func digestOf(arrays []safetensors.Floats) string {
+	h := digest.New()
+	var b []byte
+	for _, a := range arrays {
+		b = fmt.Appendf(b[:0], "%q%v", a.Name, a.Shape)
+		for _, v := range a.Data {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+			if len(b) > 1<<16 {
+				h.Write(b)
+				b = b[:0]
+			}
+		}
+		h.Write(b)
+	}
+	return h.String()
+}
+
 // Load reads weights from a safetensors file, ours or one that PyTorch's state dict was saved
 // to, and returns its metadata. Names and shapes must be exactly the network's, every value
-// finite, and where the metadata names network, input size or classes they must agree. Otherwise the error wraps
-// [ErrMismatch], lists every misfit, and nothing has changed.
+// finite, and where the metadata names network, input size, classes or a digest they must agree.
+// Otherwise the error wraps [ErrMismatch], lists every misfit, and nothing has changed.
 func (n *Network) Load(path string) (meta map[string]string, err error) {
 	arrays, meta, err := safetensors.ReadFloats(path)
 	if err != nil {
@@ -64,6 +86,9 @@ func (n *Network) Load(path string) (meta map[string]string, err error) {
 		if got, ok := meta[key]; ok && got != want[key] {
 			misfit("%s is %s, want %s", key, got, want[key])
 		}
+	}
+	if want, ok := meta["digest"]; ok && digestOf(arrays) != want {
+		misfit("digest of the weights is %s, want %s: the file is damaged", digestOf(arrays), want)
 	}
 	byName := map[string]safetensors.Floats{}
 	for _, a := range arrays {

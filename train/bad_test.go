@@ -1,6 +1,7 @@
 package train
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -325,6 +326,24 @@ func TestOpenRunRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	opens(safetensors.ErrFormat, BestName)
+
+	flipped := bytes.Clone(whole)
+	flipped[len(flipped)-100] ^= 1 // a bit of a weight
+	if err := os.WriteFile(best, flipped, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	opens(nn.ErrMismatch, BestName, "damaged")
+
+	foreign := bytes.Replace(whole, []byte(`"shards":"xxh3-128:`), []byte(`"shards":"xxh3-129:`), 1)
+	if err := os.WriteFile(best, foreign, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	opens(nn.ErrMismatch, BestName, "xxh3-129")
+
+	if err := os.Remove(best); err != nil {
+		t.Fatal(err)
+	}
+	opens(fs.ErrNotExist, "best epoch")
 
 	other, err := nn.New(nn.Config{Arch: o.Arch, Channels: 3, Height: side, Width: side, Classes: 5, Batch: 1})
 	if err != nil {

@@ -40,6 +40,13 @@ func OpenRun(dir string, batch int) (*Predictor, error) {
 		if len(all) == 0 {
 			return nil, fmt.Errorf("%s: the run has no checkpoint yet: %w", dir, os.ErrNotExist)
 		}
+		var s state
+		if err := readJSON(filepath.Join(newest.dir(dir), stateName), maxState, &s); err != nil {
+			return nil, err
+		}
+		if s.best() != nil {
+			return nil, fmt.Errorf("%s: the weights of the best epoch are gone: %w", path, os.ErrNotExist)
+		}
 		path = filepath.Join(newest.dir(dir), weightsName)
 	}
 	if batch <= 0 {
@@ -63,6 +70,9 @@ func OpenRun(dir string, batch int) (*Predictor, error) {
 func (p *Predictor) load() (err error) {
 	if p.meta, err = p.net.Load(p.path); err != nil {
 		return err
+	}
+	if got, ok := p.meta["shards"]; ok && got != p.rec.Inputs.Shards {
+		return fmt.Errorf("%s: weights of a run on shards %s, this one is on %s: %w", p.path, got, p.rec.Inputs.Shards, nn.ErrMismatch)
 	}
 	p.digest, err = digest.File(p.path)
 	return err
