@@ -213,7 +213,7 @@ func (g *guard) body(h *format.PageHeader, m *format.ColumnMetaData, body []byte
 	values := 0
 	switch {
 	case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid:
-		if e := h.DictionaryPageHeader.V.Encoding; e != format.Plain && e != format.PlainDictionary {
+		if e := h.DictionaryPageHeader.V.Encoding; e != format.Plain {
 			return corrupt("dictionary encoded as %v", e)
 		}
 		if n := h.DictionaryPageHeader.V.NumValues; n < 0 || int(n) > unpacked {
@@ -237,7 +237,7 @@ func (g *guard) body(h *format.PageHeader, m *format.ColumnMetaData, body []byte
 		values -= int(v.NumNulls)
 		switch v.Encoding {
 		case format.Plain:
-		case format.RLEDictionary, format.PlainDictionary:
+		case format.RLEDictionary:
 			runs = true
 		default:
 			return corrupt("encoded as %v", v.Encoding)
