@@ -67,6 +67,13 @@ func BenchmarkDecoder(b *testing.B) {
 		}
 		return err
 	})
+	run("corner", func(f []byte) error { // one MCU: what skipping costs
+		h, err := ReadHeader(f)
+		if err == nil {
+			_, err = d.Decode(f, image.Rect(h.Width-1, h.Height-1, h.Width, h.Height), MaxPixels)
+		}
+		return err
+	})
 	run("std", func(f []byte) error {
 		_, err := stdjpeg.Decode(bytes.NewReader(f))
 		return err

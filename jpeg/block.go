@@ -16,20 +16,21 @@ var zigzag = [64]uint8{
 }
 
 // dequantizer holds for each place in the stream the quantiser in the upper and the place in the
-// block in the lower half. Places from 64 on, which only an end of block or damage reaches, lead
-// to a coefficient that nobody reads.
+// block in the lower half. Places from 64 on, which an end of block reaches with a value of 0 and
+// otherwise damage alone, lead to a coefficient behind the block.
 type dequantizer [128]uint32
 
 func (q *dequantizer) set(table *[64]uint16) {
 	for i := range q {
-		q[i] = 64
+		q[i] = 1<<16 | 64
 		if i < 64 {
 			q[i] = uint32(table[i])<<16 | uint32(zigzag[i])
 		}
 	}
 }
 
-// coefficients is a block, row by row, dequantised, in its first 64 places.
+// coefficients is a block, row by row, dequantised, in its first 64 places; the next is 0 but for
+// damage, and the others make bounds checks unnecessary.
 type coefficients [128]int16
 
 // What decodes a block returns the bitwise or of the places of its AC coefficients (so that
@@ -46,10 +47,11 @@ const (
 	faultRange = -2 // more than 64 coefficients
 )
 
-// The bounds beyond which a block counts as wide. See idct.
+// A block counts as wide unless its DC coefficient is less than wideDC and the sum of its AC
+// coefficients, both without signs, less than wideAC+63. See idct.
 const (
-	wideAC = 256
-	wideDC = 2048
+	wideDC = 1 << 11
+	wideAC = 1 << 12
 )
 
 // bits reads a segment of coded data from its first bit. The data must be padded with zeros by
@@ -68,77 +70,72 @@ func (b *bits) used() int { return 8*b.pos - int(b.n) }
 // taken from at least 32. The bits below the n counted ones are right too: or-ing the next byte
 // over them changes nothing.
 //
-// The code is repeated by hand: the compiler does not inline it, and it is what the time goes to.
+// Both functions repeat the same few lines, and call nothing: the compiler would inline none of
+// it, and keep the state in memory around every call. This is what the time goes to.
 
 // block decodes one block: its DC difference, added to pred, and AC coefficients.
 func (b *bits) block(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int32) int {
-	buf, n, pos, data := b.buf, b.n, b.pos, b.data
-	buf |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
+	buf, n, pos := b.buf, b.n, b.pos
+	buf |= binary.BigEndian.Uint64(b.data[pos:]) >> (n & 63)
 	pos += int((63 - n) >> 3)
 	n |= 56
 
 	e := dc.fast[buf>>(64-lutBits)]
-	l := uint(e & 63)
-	v := int32(e) >> 16
-	if e&entryWhole == 0 {
-		symbol := uint8(e >> 16)
-		if l == 0 {
-			if symbol, l = dc.long(buf); l == 0 {
-				return faultCode
-			}
+	if e&63 == 0 {
+		if e = dc.rest[e>>16*restSize+uint32(buf>>48)%restSize]; e == 0 {
+			b.n, b.pos = n, pos
+			return faultCode
 		}
-		buf <<= l & 63
-		n -= l
-		l = uint(symbol)
-		v = value(buf, l)
 	}
-	buf <<= l & 63
-	n -= l
+	v := int32(e) >> 16
+	buf <<= e & 63
+	n -= uint(e & 63)
+	if e&entryWhole == 0 {
+		size := uint(v)
+		v = value(buf, size)
+		buf <<= size & 63
+		n -= size
+	}
 	*pred += v
 	v = *pred * int32(q[0]>>16)
+	large := uint64(uint32(v^v>>31)) / wideDC * wideAC
+	shape := uint32(0)
 	*(*[64]int16)(c[:64]) = [64]int16{}
 	c[0] = int16(v)
-	shape := uint32(0)
-	large := v ^ v>>31
-	large = large / wideDC * wideAC
+	c[64] = 0
 	for k := 1; k < 64; {
 		if n < 32 {
-			buf |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
+			buf |= binary.BigEndian.Uint64(b.data[pos:]) >> (n & 63)
 			pos += int((63 - n) >> 3)
 			n |= 56
 		}
 		e := ac.fast[buf>>(64-lutBits)]
-		l := uint(e & 63)
-		v := int32(e) >> 16
-		if e&entryWhole == 0 {
-			symbol := uint8(e >> 16)
-			if l == 0 {
-				if symbol, l = ac.long(buf); l == 0 {
-					return faultCode
-				}
-				e = uint32(symbol>>4+1) << 8
-				if symbol == 0 {
-					e = 64 << 8
-				}
+		if e&63 == 0 {
+			if e = ac.rest[e>>16*restSize+uint32(buf>>48)%restSize]; e == 0 {
+				b.n, b.pos = n, pos
+				return faultCode
 			}
-			buf <<= l & 63
-			n -= l
-			l = uint(symbol & 15)
-			v = value(buf, l)
 		}
-		buf <<= l & 63
-		n -= l
+		v := int32(e) >> 16
+		buf <<= e & 63
+		n -= uint(e & 63)
+		if e&entryWhole == 0 {
+			size := uint(v & 15)
+			v = value(buf, size)
+			buf <<= size & 63
+			n -= size
+		}
 		k += int(e >> 8 & 127)
 		w := q[(k-1)&127]
-		if k > 64 && v != 0 {
-			return faultRange
-		}
 		v *= int32(w >> 16)
-		large |= v ^ v>>31
+		large += uint64(uint32(v ^ v>>31)) // one less than -v for negative v
 		shape |= w
 		c[w&127] = int16(v)
 	}
 	b.buf, b.n, b.pos = buf, n, pos
+	if c[64] != 0 {
+		return faultRange
+	}
 	shape &= shapeAC
 	if large >= wideAC {
 		shape |= shapeWide
@@ -148,66 +145,72 @@ func (b *bits) block(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int
 
 // skip reads a block for its DC difference alone.
 func (b *bits) skip(dc, ac *huffman, pred *int32) int {
-	buf, n, pos, data := b.buf, b.n, b.pos, b.data
-	buf |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
+	buf, n, pos := b.buf, b.n, b.pos
+	buf |= binary.BigEndian.Uint64(b.data[pos:]) >> (n & 63)
 	pos += int((63 - n) >> 3)
 	n |= 56
 
 	e := dc.fast[buf>>(64-lutBits)]
-	l := uint(e & 63)
-	v := int32(e) >> 16
-	if e&entryWhole == 0 {
-		symbol := uint8(e >> 16)
-		if l == 0 {
-			if symbol, l = dc.long(buf); l == 0 {
-				return faultCode
-			}
+	if e&63 == 0 {
+		if e = dc.rest[e>>16*restSize+uint32(buf>>48)%restSize]; e == 0 {
+			b.n, b.pos = n, pos
+			return faultCode
 		}
-		buf <<= l & 63
-		n -= l
-		l = uint(symbol)
-		v = value(buf, l)
 	}
-	buf <<= l & 63
-	n -= l
+	v := int32(e) >> 16
+	buf <<= e & 63
+	n -= uint(e & 63)
+	if e&entryWhole == 0 {
+		size := uint(v)
+		v = value(buf, size)
+		buf <<= size & 63
+		n -= size
+	}
 	*pred += v
-	for k := 1; k < 64; {
+	k := 1
+	last := uint32(entryZero)
+	for k < 64 {
 		if n < 32 {
-			buf |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
+			buf |= binary.BigEndian.Uint64(b.data[pos:]) >> (n & 63)
 			pos += int((63 - n) >> 3)
 			n |= 56
 		}
-		e := ac.fast[buf>>(64-lutBits)]
-		l := uint(e & 63)
-		v := e >> 16
-		if e&entryWhole == 0 {
-			symbol := uint8(v)
-			if l == 0 {
-				if symbol, l = ac.long(buf); l == 0 {
-					return faultCode
-				}
-				e = uint32(symbol>>4+1) << 8
-				if symbol == 0 {
-					e = 64 << 8
-				}
-			}
-			v = uint32(symbol & 15) // not the value, but 0 where that is
-			l += uint(v)
+		if e := uint32(ac.skip[buf>>(64-lutBits)]); e != 0 && k < ac.together {
+			buf <<= e & 31
+			n -= uint(e & 31)
+			k += int(e >> 5 & 127)
+			last = e
+			continue
 		}
-		buf <<= l & 63
-		n -= l
+		e := ac.fast[buf>>(64-lutBits)]
+		if e&63 == 0 {
+			if e = ac.rest[e>>16*restSize+uint32(buf>>48)%restSize]; e == 0 {
+				b.n, b.pos = n, pos
+				return faultCode
+			}
+		}
+		size := uint(0)
+		if e&entryWhole == 0 {
+			size = uint(e >> 16 & 15)
+		}
+		buf <<= (uint(e)&63 + size) & 63
+		n -= uint(e)&63 + size
 		k += int(e >> 8 & 127)
-		if k > 64 && v != 0 {
-			return faultRange
+		last = 0
+		if e>>16 == 0 {
+			last = entryZero
 		}
 	}
 	b.buf, b.n, b.pos = buf, n, pos
+	if k > 64 && last&entryZero == 0 {
+		return faultRange
+	}
 	return 0
 }
 
 // value is extend of the top size bits of buf, without a branch; size is at most 15.
 func value(buf uint64, size uint) int32 {
-	v := int32(buf >> 1 >> (63 - size))
+	v := int32(buf >> 1 >> ((63 - size) & 63))
 	// A first bit of 0 means a negative value.
-	return v + int32(^buf>>63)*(1-int32(1)<<size)
+	return v + int32(^buf>>63)*(1-int32(1)<<(size&31))
 }

@@ -96,6 +96,25 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// Data that ends where every code and value is of the greatest length must not be read beyond its
+// padding.
+func TestPadding(t *testing.T) {
+	quant := segment(mDQT, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...)
+	// One code, of 16 zeros, with a value of 15 bits; in the AC table, ZRL and EOB are missing.
+	spec := append(make([]byte, 15), 1, 15)
+	tables := segment(mDHT, slices.Concat([]byte{0}, spec, []byte{0x10}, spec)...)
+	for n := range 40 {
+		b := fakeJPEG(0xc0, 33, 17, 8, []byte{0x42, 0x11, 0x11}, quant, tables)
+		b = slices.Concat(b[:bytes.LastIndex(b, []byte{0xff, mSOS})], segment(mSOS, 3, 1, 0, 2, 0, 3, 0, 0, 63, 0), make([]byte, 30*248+n), []byte{0xff, mEOI})
+		for _, region := range []image.Rectangle{{}, image.Rect(32, 16, 33, 17)} {
+			var d Decoder
+			if _, err := d.Decode(b, region, MaxPixels); !errors.Is(err, ErrFormat) {
+				t.Fatalf("%d bytes: %v, want %v", n, err, ErrFormat)
+			}
+		}
+	}
+}
+
 // Flipped bits give an error or what the slow decoder makes of them; so does another region.
 func TestFlippedBits(t *testing.T) {
 	var d Decoder

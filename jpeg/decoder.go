@@ -8,32 +8,34 @@ import (
 
 // Decoder decodes regions of baseline JPEGs, which nearly all photos are, several times as fast
 // as [Decode]. It keeps buffers and Huffman tables from one image to the next; what it returns
-// does not depend on the images before. The zero value is ready. Not for two goroutines at once.
+// does not depend on the images before. What it keeps is as large as the largest file and region
+// it has met. The zero value is ready. Not for two goroutines at once.
 //
 // It reads sequential images with Huffman codes (baseline, and extended with 8 bits), grey or
 // YCbCr, sampled 4:4:4, 4:4:0, 4:2:2, 4:2:0, 4:1:1 or 4:1:0, with or without restart markers, in
 // one scan or several. The samples are those of libjpeg's accurate integer inverse DCT
 // ("islow"), bit for bit.
 type Decoder struct {
-	h       Header
-	b       []byte
-	image   image.Rectangle
-	restart int // MCUs between restart markers, 0 without
-	planes  Planes
+	h         Header
+	b         []byte
+	restart   int     // MCUs between restart markers, 0 without
+	quantized [4]bool // tables that the file has defined
+	quant     [4][64]uint16
+	dc, ac    [4]*huffman
 
-	hmax, vmax          int // largest sampling factors
-	mcuX0, mcuY0, mcuX1 int // the region in MCUs
-	mcuY1               int
-	component           [3]component
-	quantized           [4]bool // tables that the file has defined
-	quant               [4][64]uint16
-	dc, ac              [4]*huffman
-	channel             [3]Plane
-	segment             []byte // coded data without stuffing, and padding
-	block               coefficients
-	scanning            scan
-	tables              []*huffman
-	clock               uint64 // counts table look-ups
+	hmax, vmax int             // largest sampling factors
+	mcus       image.Rectangle // the region in MCUs
+	component  [3]component
+	channel    [3]Plane
+	planes     Planes
+
+	scanning scan
+	segment  []byte // coded data without stuffing, and padding
+	block    coefficients
+	ws       workspace
+
+	tables []*huffman
+	clock  uint64 // counts look-ups of tables
 }
 
 // component is one colour plane on its way.
@@ -111,13 +113,13 @@ func (h *Header) regional() error {
 
 // start lays out the planes for the region and forgets the image before.
 func (d *Decoder) start(region image.Rectangle) error {
-	d.image = image.Rect(0, 0, d.h.Width, d.h.Height)
+	whole := image.Rect(0, 0, d.h.Width, d.h.Height)
 	d.restart = 0
 	d.quantized = [4]bool{}
 	d.dc, d.ac = [4]*huffman{}, [4]*huffman{}
 	if region.Empty() {
-		region = d.image
-	} else if region = region.Intersect(d.image); region.Empty() {
+		region = whole
+	} else if region = region.Intersect(whole); region.Empty() {
 		return fmt.Errorf("image of %dx%d pixels: %w", d.h.Width, d.h.Height, ErrRegion)
 	}
 
@@ -131,9 +133,8 @@ func (d *Decoder) start(region image.Rectangle) error {
 		d.hmax, d.vmax = max(d.hmax, c.H), max(d.vmax, c.V)
 	}
 	w, h := 8*d.hmax, 8*d.vmax
-	d.mcuX0, d.mcuX1 = region.Min.X/w, (region.Max.X+w-1)/w
-	d.mcuY0, d.mcuY1 = region.Min.Y/h, (region.Max.Y+h-1)/h
-	region = image.Rect(d.mcuX0*w, d.mcuY0*h, d.mcuX1*w, d.mcuY1*h).Intersect(d.image)
+	d.mcus = image.Rect(region.Min.X/w, region.Min.Y/h, (region.Max.X+w-1)/w, (region.Max.Y+h-1)/h)
+	region = image.Rect(d.mcus.Min.X*w, d.mcus.Min.Y*h, d.mcus.Max.X*w, d.mcus.Max.Y*h).Intersect(whole)
 
 	// A block takes at least two bits, one for its DC difference and one for its end. Where the
 	// rest of the file can't hold those of the MCUs to be read, nothing is allocated for them.
@@ -141,7 +142,7 @@ func (d *Decoder) start(region image.Rectangle) error {
 	for _, c := range d.component[:d.h.Components] {
 		blocks += c.H * c.V
 	}
-	least := int64(blocks) * (int64(d.mcuY1-1)*int64((d.h.Width+w-1)/w) + int64(d.mcuX1))
+	least := int64(blocks) * (int64(d.mcus.Max.Y-1)*int64((d.h.Width+w-1)/w) + int64(d.mcus.Max.X))
 	if data := int64(len(d.b) - d.h.Scan); 4*data < least {
 		return fmt.Errorf("offset %d: %d bytes for %d blocks, ends too early: %w", d.h.Scan, data, least, ErrFormat)
 	}
@@ -151,8 +152,8 @@ func (d *Decoder) start(region image.Rectangle) error {
 		c, p := &d.component[i], &d.channel[i]
 		p.DX, p.DY = d.hmax/c.H, d.vmax/c.V
 		p.W, p.H = (region.Dx()+p.DX-1)/p.DX, (region.Dy()+p.DY-1)/p.DY
-		p.Stride = 8 * c.H * (d.mcuX1 - d.mcuX0)
-		size := p.Stride * 8 * c.V * (d.mcuY1 - d.mcuY0)
+		p.Stride = 8 * c.H * d.mcus.Dx()
+		size := p.Stride * 8 * c.V * d.mcus.Dy()
 		if cap(c.pix) < size {
 			c.pix = make([]uint8, size)
 		}

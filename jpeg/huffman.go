@@ -10,72 +10,95 @@ import (
 const lutBits = 10
 
 // maxTables bounds a Decoder's cache of Huffman tables: two images' worth, since an image can
-// have eight at a time. The four tables of ITU-T T.81, annex K serve most files.
+// have eight at a time. The four tables of ITU-T T.81, annex K serve most files. A table takes 7 KB
+// to 280 KB, the latter in contrived files.
 const maxTables = 16
 
-// An entry of huffman.fast is
+// An entry of huffman.fast or huffman.rest is
 //
 //	bits  0-5   bits to drop: the code's, and the value's too where entryWhole is set
 //	bits  8-14  coefficients to move on: run + 1, 16 for ZRL, 64 for EOB (AC only)
 //	bit  15     entryWhole: the value is in the entry
 //	bits 16-31  the value, signed; or the symbol where entryWhole is not set
 //
-// and 0 where the code is longer than lutBits, is not in the table or has a symbol that
-// sequential coding doesn't know.
-const entryWhole = 1 << 15
+// With no bits to drop, one of fast has in its upper half the number of the restSize entries of
+// rest where codes that begin like this are found, and one of rest stands for no code.
+const (
+	entryWhole = 1 << 15
+	restSize   = 1 << (16 - lutBits)
+)
+
+// An entry of huffman.skip takes several symbols of a block at once where their codes are in the
+// index, the last one's value perhaps beyond it:
+//
+//	bits  0-4   bits to drop, values included
+//	bits  5-11  coefficients to move on
+//	bit  12     entryZero: the last symbol is EOB or ZRL
+//
+// and 0 where fast must be asked.
+const entryZero = 1 << 12
 
 // huffman is a Huffman table ready for decoding.
 type huffman struct {
 	fast [1 << lutBits]uint32
-	// limit[l] is the first code longer than l bits, aligned to the left of 16 bits.
-	limit [17]uint32
-	// first[l] is the index in vals of l-bit code 0, were there one.
-	first [17]int32
-	vals  [256]uint8
-	ac    bool
-	spec  []byte // what it was made from: 16 counts and the symbols, as in a DHT segment
-	used  uint64 // Decoder.clock of the last use
+	skip [1 << lutBits]uint16
+	// together is the first coefficient for which skip can't be used, since the symbols before
+	// an entry's last might end the block. 0 while skip is not filled.
+	together int
+	// rest is indexed by what follows the first lutBits of a code of up to 16. Its first
+	// restSize entries are 0, for what begins no code.
+	rest []uint32
+	ac   bool
+	spec []byte // what it was made from: 16 counts and the symbols, as in a DHT segment
+	used uint64 // Decoder.clock of the last use
 }
 
 // build makes the table from a DHT segment's 16 counts and symbols, whose number is right.
 func (h *huffman) build(spec []byte, ac bool) error {
 	h.spec = append(h.spec[:0], spec...)
 	h.ac = ac
+	h.together = 0
 	clear(h.fast[:])
-	clear(h.vals[:])
-	copy(h.vals[:], spec[16:])
-	code, k := uint32(0), 0
+	h.rest = append(h.rest[:0], make([]uint32, restSize)...)
+	code, symbols := uint32(0), spec[16:]
 	for l := 1; l <= 16; l++ {
-		h.first[l] = int32(k) - int32(code)
 		n := int(spec[l-1])
 		if code+uint32(n) > 1<<l {
 			return fmt.Errorf("%d Huffman codes of %d bits, at most %d are left: %w", n, l, 1<<l-code, ErrFormat)
 		}
-		for range n {
-			if l <= lutBits {
-				h.enter(code, l, h.vals[k])
+		for _, symbol := range symbols[:n] {
+			if h.known(symbol) {
+				h.enter(code, l, symbol)
 			}
 			code++
-			k++
 		}
-		h.limit[l] = code << (16 - l)
+		symbols = symbols[n:]
 		code <<= 1
 	}
 	return nil
 }
 
-// enter fills the entries of fast that begin with a code of l bits.
+// enter fills the entries that begin with a code of l bits.
 func (h *huffman) enter(code uint32, l int, symbol uint8) {
-	if !h.known(symbol) {
-		return
-	}
 	size := int(symbol & 15)
 	advance := uint32(symbol>>4) + 1
 	if h.ac && symbol == 0 {
 		advance = 64
 	}
-	free := lutBits - l
-	run := h.fast[code<<free : (code+1)<<free]
+	free := lutBits - l // bits of the index that are left for the value
+	var run []uint32
+	if free >= 0 {
+		run = h.fast[code<<free : (code+1)<<free]
+	} else {
+		first := &h.fast[code>>-free]
+		if *first == 0 {
+			*first = uint32(len(h.rest)/restSize) << 16
+			h.rest = append(h.rest, make([]uint32, restSize)...)
+		}
+		free = 16 - l
+		at := *first>>16*restSize + code<<free%restSize
+		run = h.rest[at : at+1<<free]
+	}
 	for j := range run {
 		if size > free {
 			run[j] = uint32(l) | advance<<8 | uint32(symbol)<<16
@@ -84,6 +107,37 @@ func (h *huffman) enter(code uint32, l int, symbol uint8) {
 		v := extend(uint32(j)>>(free-size), size)
 		run[j] = uint32(l+size) | advance<<8 | entryWhole | uint32(uint16(v))<<16
 	}
+}
+
+// group fills skip. It takes some microseconds, which pays where another file has the table too.
+func (h *huffman) group() {
+	longest := 0 // way of an entry but for its last symbol
+	for i := range h.skip {
+		used, way, before, entry := 0, 0, 0, 0
+		for used < lutBits {
+			// Bits from beyond the index come in as zeros; a code must do without them.
+			e := h.fast[i<<used&(1<<lutBits-1)]
+			l, advance := int(e&63), int(e>>8&127)
+			if l == 0 || used+l > lutBits || way+advance > 127 {
+				break
+			}
+			before = way
+			used, way = used+l, way+advance
+			if e&entryWhole == 0 {
+				used += int(e >> 16 & 15)
+			}
+			entry = used | way<<5
+			if e>>16 == 0 {
+				entry |= entryZero
+			}
+			longest = max(longest, before)
+			if advance == 64 {
+				break
+			}
+		}
+		h.skip[i] = uint16(entry)
+	}
+	h.together = max(64-longest, 1)
 }
 
 // known reports whether sequential coding has the symbol: DC differences have a size alone, AC
@@ -104,25 +158,6 @@ func extend(v uint32, size int) int32 {
 	return int32(v)
 }
 
-// long looks up a code at the top of buf that fast doesn't hold. It returns 0 bits where there is
-// none.
-func (h *huffman) long(buf uint64) (symbol uint8, n uint) {
-	w := uint32(buf >> 48)
-	if w < h.limit[lutBits] {
-		return 0, 0 // a short code that build left out
-	}
-	for l := lutBits + 1; l <= 16; l++ {
-		if w < h.limit[l] {
-			symbol = h.vals[uint8(int32(w>>(16-l))+h.first[l])]
-			if !h.known(symbol) {
-				return 0, 0
-			}
-			return symbol, uint(l)
-		}
-	}
-	return 0, 0
-}
-
 // table returns the table of a DHT segment's counts and symbols, from the cache if it was built
 // before.
 func (d *Decoder) table(spec []byte, ac bool) (*huffman, error) {
@@ -130,6 +165,9 @@ func (d *Decoder) table(spec []byte, ac bool) (*huffman, error) {
 	for _, h := range d.tables {
 		if h.ac == ac && bytes.Equal(h.spec, spec) {
 			h.used = d.clock
+			if ac && h.together == 0 {
+				h.group()
+			}
 			return h, nil
 		}
 	}

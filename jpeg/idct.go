@@ -30,16 +30,20 @@ const (
 	rowRound = 1<<(rowShift-1) + 128<<rowShift
 )
 
+// workspace holds a block between the two passes, row by row.
+type workspace [64]int32
+
 // idct writes the samples of a block to the 8 rows of out, stride bytes apart. shape is what
-// bits.block said of it.
+// bits.block said of it; ws need not be empty, and is left in any state.
 //
 // All of the arithmetic is of 32 bits, as in libjpeg. libjpeg-turbo's vector code keeps the sums
 // of two coefficients and the result of the first pass in 16, so that damaged or contrived
-// coefficients give other samples there. With |DC| < 2048 and |AC| < 256 neither can overflow:
-// a column yields at most 4*(2048+7*1.3870*256) = 18135 in the first and 4*(256+7*1.3870*256) =
-// 10966 in another row of the workspace, and no two of them add up to 32768. Other blocks are
-// left to idctWide, which does as the vector code does.
-func idct(c *coefficients, shape int, out []uint8, stride int) {
+// coefficients give other samples there. In a block that isn't wide neither can overflow: where
+// coefficients c lie in columns, a column yields at most 4*1.3870*sum(|c|) anywhere, the DC
+// coefficient counting without the 1.3870, so that any two columns of the workspace add up to
+// 4*(2047+1.3870*4158) = 31257 at most, which is less than 32768. Wide blocks are left to
+// idctWide, which does as the vector code does.
+func idct(c *coefficients, shape int, ws *workspace, out []uint8, stride int) {
 	if shape&shapeAC == 0 {
 		idctDC(c[0], out, stride)
 		return
@@ -48,14 +52,20 @@ func idct(c *coefficients, shape int, out []uint8, stride int) {
 		idctWide(c, out, stride)
 		return
 	}
-	var ws [64]int32
-	if shape&(shapeLower|shapeRight) == 0 {
-		columns4(c, &ws)
-		rows4(&ws, out, stride)
-		return
+	columns := 8
+	if shape&shapeRight == 0 {
+		columns = 4
 	}
-	columns8(c, &ws)
-	rows8(&ws, out, stride)
+	if shape&shapeLower == 0 {
+		columns4(c, ws, columns)
+	} else {
+		columns8(c, ws, columns)
+	}
+	if shape&shapeRight == 0 {
+		rows4(ws, out, stride)
+	} else {
+		rows8(ws, out, stride)
+	}
 }
 
 // idctDC is idct of a block without AC coefficients.
@@ -75,9 +85,9 @@ func clamp(v int32) uint8 {
 	return uint8(v)
 }
 
-// columns8 is the first pass.
-func columns8(c *coefficients, ws *[64]int32) {
-	for i := range 8 {
+// columns8 is the first pass, over the first n columns.
+func columns8(c *coefficients, ws *workspace, n int) {
+	for i := 0; i < n && i < 8; i++ {
 		c0, c1, c2, c3 := int32(c[i]), int32(c[8+i]), int32(c[16+i]), int32(c[24+i])
 		c4, c5, c6, c7 := int32(c[32+i]), int32(c[40+i]), int32(c[48+i]), int32(c[56+i])
 
@@ -109,10 +119,9 @@ func columns8(c *coefficients, ws *[64]int32) {
 	}
 }
 
-// columns4 is the first pass over a block with coefficients in its upper left quarter alone. The
-// right half of the workspace is left as it is.
-func columns4(c *coefficients, ws *[64]int32) {
-	for i := range 4 {
+// columns4 is columns8 of a block whose lower four rows are empty.
+func columns4(c *coefficients, ws *workspace, n int) {
+	for i := 0; i < n && i < 8; i++ {
 		c0, c1, c2, c3 := int32(c[i]), int32(c[8+i]), int32(c[16+i]), int32(c[24+i])
 
 		t0 := c0<<constBits + colRound
@@ -140,7 +149,7 @@ func columns4(c *coefficients, ws *[64]int32) {
 }
 
 // rows8 is the second pass.
-func rows8(ws *[64]int32, out []uint8, stride int) {
+func rows8(ws *workspace, out []uint8, stride int) {
 	for y := range 8 {
 		w := (*[8]int32)(ws[8*y : 8*y+8])
 		c0, c1, c2, c3, c4, c5, c6, c7 := w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]
@@ -162,12 +171,23 @@ func rows8(ws *[64]int32, out []uint8, stride int) {
 		o2 := c3*fix3072 + z2 + z3
 		o3 := c1*fix1501 + z1 + z4
 
-		store((*[8]uint8)(out[y*stride:]), e0+o3, e1+o2, e2+o1, e3+o0, e3-o0, e2-o1, e1-o2, e0-o3)
+		p := (*[8]uint8)(out[y*stride:])
+		v0, v7 := (e0+o3)>>rowShift, (e0-o3)>>rowShift
+		v1, v6 := (e1+o2)>>rowShift, (e1-o2)>>rowShift
+		v2, v5 := (e2+o1)>>rowShift, (e2-o1)>>rowShift
+		v3, v4 := (e3+o0)>>rowShift, (e3-o0)>>rowShift
+		// One test serves all eight where none is to be clamped, as in most rows.
+		if uint32(v0|v1|v2|v3|v4|v5|v6|v7) > 255 {
+			*p = [8]uint8{clamp(v0), clamp(v1), clamp(v2), clamp(v3), clamp(v4), clamp(v5), clamp(v6), clamp(v7)}
+			continue
+		}
+		p[0], p[1], p[2], p[3] = uint8(v0), uint8(v1), uint8(v2), uint8(v3)
+		p[4], p[5], p[6], p[7] = uint8(v4), uint8(v5), uint8(v6), uint8(v7)
 	}
 }
 
 // rows4 is the second pass over a workspace whose right half is zero, and not read.
-func rows4(ws *[64]int32, out []uint8, stride int) {
+func rows4(ws *workspace, out []uint8, stride int) {
 	for y := range 8 {
 		w := (*[4]int32)(ws[8*y : 8*y+4])
 		c0, c1, c2, c3 := w[0], w[1], w[2], w[3]
@@ -185,21 +205,19 @@ func rows4(ws *[64]int32, out []uint8, stride int) {
 		o2 := z3 + c3*(fix3072-fix2562)
 		o3 := z4 + c1*(fix1501-fix0899)
 
-		store((*[8]uint8)(out[y*stride:]), e0+o3, e1+o2, e2+o1, e3+o0, e3-o0, e2-o1, e1-o2, e0-o3)
+		p := (*[8]uint8)(out[y*stride:])
+		v0, v7 := (e0+o3)>>rowShift, (e0-o3)>>rowShift
+		v1, v6 := (e1+o2)>>rowShift, (e1-o2)>>rowShift
+		v2, v5 := (e2+o1)>>rowShift, (e2-o1)>>rowShift
+		v3, v4 := (e3+o0)>>rowShift, (e3-o0)>>rowShift
+		// One test serves all eight where none is to be clamped, as in most rows.
+		if uint32(v0|v1|v2|v3|v4|v5|v6|v7) > 255 {
+			*p = [8]uint8{clamp(v0), clamp(v1), clamp(v2), clamp(v3), clamp(v4), clamp(v5), clamp(v6), clamp(v7)}
+			continue
+		}
+		p[0], p[1], p[2], p[3] = uint8(v0), uint8(v1), uint8(v2), uint8(v3)
+		p[4], p[5], p[6], p[7] = uint8(v4), uint8(v5), uint8(v6), uint8(v7)
 	}
-}
-
-// store writes a row's samples. One test serves all eight where none is to be clamped, as in most
-// rows.
-func store(p *[8]uint8, v0, v1, v2, v3, v4, v5, v6, v7 int32) {
-	v0, v1, v2, v3 = v0>>rowShift, v1>>rowShift, v2>>rowShift, v3>>rowShift
-	v4, v5, v6, v7 = v4>>rowShift, v5>>rowShift, v6>>rowShift, v7>>rowShift
-	if uint32(v0|v1|v2|v3|v4|v5|v6|v7) > 255 {
-		v0, v1, v2, v3 = int32(clamp(v0)), int32(clamp(v1)), int32(clamp(v2)), int32(clamp(v3))
-		v4, v5, v6, v7 = int32(clamp(v4)), int32(clamp(v5)), int32(clamp(v6)), int32(clamp(v7))
-	}
-	p[0], p[1], p[2], p[3] = uint8(v0), uint8(v1), uint8(v2), uint8(v3)
-	p[4], p[5], p[6], p[7] = uint8(v4), uint8(v5), uint8(v6), uint8(v7)
 }
 
 // idctWide is idct for coefficients of any size. It does what libjpeg-turbo's SSE2 and AVX2 code

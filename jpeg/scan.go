@@ -9,9 +9,10 @@ import (
 // maxMCU is the largest number of blocks in an MCU (ITU-T T.81, B.2.3).
 const maxMCU = 10
 
-// padding is what decoding one MCU can read beyond the end of its data: 64 codes of 16 bits with
-// values of 15 a block, and one load of eight bytes.
-const padding = maxMCU*64*31/8 + 8
+// padding is more than decoding one MCU can read beyond the end of its data, which is looked at
+// between MCUs: 64 codes of 16 bits with values of 15 a block, the 63 bits that the buffer holds
+// in advance, and one load of eight bytes.
+const padding = maxMCU*64*31/8 + 16
 
 // scan is one scan's way through the image, in units that are MCUs where components are
 // interleaved and blocks where there is one component alone.
@@ -69,12 +70,12 @@ func (d *Decoder) scanHeader(s []byte) (*scan, error) {
 	}
 
 	sc.w, sc.h = (d.h.Width+8*d.hmax-1)/(8*d.hmax), (d.h.Height+8*d.vmax-1)/(8*d.vmax)
-	sc.region = image.Rect(d.mcuX0, d.mcuY0, d.mcuX1, d.mcuY1)
+	sc.region = d.mcus
 	if n == 1 {
 		// Blocks that merely fill up an MCU are not there (T.81, A.2.2).
 		c := sc.component[0]
 		sc.w, sc.h = (d.h.Width*c.H+8*d.hmax-1)/(8*d.hmax), (d.h.Height*c.V+8*d.vmax-1)/(8*d.vmax)
-		sc.region = image.Rect(d.mcuX0*c.H, d.mcuY0*c.V, min(d.mcuX1*c.H, sc.w), min(d.mcuY1*c.V, sc.h))
+		sc.region = image.Rect(d.mcus.Min.X*c.H, d.mcus.Min.Y*c.V, min(d.mcus.Max.X*c.H, sc.w), min(d.mcus.Max.Y*c.V, sc.h))
 		sc.hv[0] = image.Pt(1, 1)
 	} else if blocks > maxMCU {
 		return nil, fmt.Errorf("%d blocks in an MCU, want %d at most: %w", blocks, maxMCU, ErrFormat)
@@ -87,10 +88,7 @@ func (d *Decoder) scanHeader(s []byte) (*scan, error) {
 func (d *Decoder) scan(s *scan, at int) (next int, ended bool, err error) {
 	s.at = at
 	d.load(s)
-	units := 0 // until the next restart
-	if d.restart > 0 {
-		units = d.restart
-	}
+	units := d.restart // until the next restart marker
 	stop := min(s.region.Max.Y, s.h)
 	for y := range stop {
 		rows, w := y >= s.region.Min.Y, s.w
@@ -139,7 +137,7 @@ func (d *Decoder) unit(s *scan, x, y int) int {
 				if shape < 0 {
 					return shape
 				}
-				idct(&d.block, shape, out[8*h:], c.stride)
+				idct(&d.block, shape, &d.ws, out[8*h:], c.stride)
 			}
 		}
 	}
@@ -160,10 +158,14 @@ func (s *scan) skip() int {
 
 // fault explains why a unit could not be read.
 func (s *scan) fault(fault int) error {
+	used := s.bits.used()
+	if fault == faultCode {
+		used += 16 // that had no code among them
+	}
 	switch {
-	case s.bits.used() > 8*s.length && s.marker == 0:
+	case used > 8*s.length && s.marker == 0:
 		return fmt.Errorf("the file ends in its scan: %w", ErrFormat)
-	case s.bits.used() > 8*s.length:
+	case used > 8*s.length:
 		return fmt.Errorf("marker %#02x at offset %d before the data's end: %w", s.marker, s.at, ErrFormat)
 	case fault == faultRange:
 		return fmt.Errorf("a block of more than 64 coefficients before offset %d: %w", s.at, ErrFormat)
