@@ -164,39 +164,39 @@ func (p *painter) mouth() {
 func (p *painter) lines() {
 	ph, h := p.ph, &p.ph.head
 	age := float64(ph.age)
-	years := mul(clamp((age-26)/50, 0, 1.2), h.wrinkle)
-	dark := h.skin.times(0.60).mix(rgb{110, 56, 44}, 0.2)
+	years := mul(clamp((age-24)/45, 0, 1.3), h.wrinkle)
+	dark := h.skin.times(0.52).mix(rgb{96, 48, 40}, 0.2)
 	for _, s := range [2]float64{-1, 1} {
 		// From the nose to the corner of the mouth.
 		k := clamp(float64(0.85*years)+float64(0.35*h.smile), 0, 0.9)
 		x := mul(s, h.noseW)
 		m := mul(s, h.mouthW+0.06)
-		p.stroke(dark, k, 0.024, 0.8, vec{x + float64(0.02*s), h.noseY + 0.03, 0},
+		p.stroke(dark, k, 0.022+float64(0.018*years), 0.8, vec{x + float64(0.02*s), h.noseY + 0.03, 0},
 			vec{lerp(x, m, 0.6) + float64(0.03*s), h.noseY + 0.13, 0}, vec{m + float64(0.02*s), h.mouthY - 0.06, 0}, vec{m, h.mouthY + 0.04, 0})
 		if years <= 0.05 {
 			continue
 		}
 		e := mul(s, h.eyeX)
 		// Bags below the eyes and crow's feet beside them.
-		p.stroke(dark, mul(0.8, years), 0.020, 0.9, vec{e - float64(0.12*s), h.eyeY + 0.085, 0}, vec{e, h.eyeY + 0.125, 0}, vec{e + float64(0.12*s), h.eyeY + 0.09, 0})
+		p.stroke(dark, mul(0.8, years), 0.032, 0.9, vec{e - float64(0.12*s), h.eyeY + 0.085, 0}, vec{e, h.eyeY + 0.125, 0}, vec{e + float64(0.12*s), h.eyeY + 0.09, 0})
 		for k := range 3 {
 			o := mul(s, h.eyeX+h.eyeW+0.03)
 			dy := float64(0.045 * float64(k-1))
-			p.stroke(dark, mul(0.8, years-0.15), 0.013, 0.9, vec{o, h.eyeY + dy/2, 0}, vec{o + float64(0.05*s), h.eyeY + dy, 0}, vec{o + float64(0.09*s), h.eyeY + float64(1.6*dy), 0})
+			p.stroke(dark, mul(0.9, years-0.15), 0.018, 0.9, vec{o, h.eyeY + dy/2, 0}, vec{o + float64(0.05*s), h.eyeY + dy, 0}, vec{o + float64(0.09*s), h.eyeY + float64(1.6*dy), 0})
 		}
 		// Folds from the mouth down.
-		p.stroke(dark, mul(0.8, years-0.3), 0.020, 0.9, vec{m - float64(0.03*s), h.mouthY + 0.07, 0}, vec{m, h.mouthY + 0.15, 0}, vec{m - float64(0.01*s), h.mouthY + 0.22, 0})
+		p.stroke(dark, mul(0.9, years-0.25), 0.030, 0.9, vec{m - float64(0.03*s), h.mouthY + 0.07, 0}, vec{m, h.mouthY + 0.15, 0}, vec{m - float64(0.01*s), h.mouthY + 0.22, 0})
 	}
 	if brow := years - 0.1 + float64(8*h.browLift); brow > 0.05 {
 		for k := range 3 {
 			y := h.eyeY - 0.33 - float64(0.075*float64(k))
 			bend := mul(0.02, grain(k, 7, h.seed))
-			p.stroke(dark, min(mul(0.65, brow), 0.7), 0.016, 0.9, vec{-0.32, y + 0.02, 0}, vec{-0.12, y - bend, 0}, vec{0.12, y + bend, 0}, vec{0.32, y + 0.02, 0})
+			p.stroke(dark, min(mul(0.75, brow), 0.8), 0.024, 0.9, vec{-0.32, y + 0.02, 0}, vec{-0.12, y - bend, 0}, vec{0.12, y + bend, 0}, vec{0.32, y + 0.02, 0})
 		}
 	}
 	if years > 0.25 { // between the brows
 		for _, s := range [2]float64{-0.035, 0.035} {
-			p.stroke(dark, mul(0.8, years-0.2), 0.016, 0.9, vec{s, h.eyeY - 0.20, 0}, vec{float64(1.2 * s), h.eyeY - 0.14, 0}, vec{s, h.eyeY - 0.08, 0})
+			p.stroke(dark, mul(0.8, years-0.2), 0.022, 0.9, vec{s, h.eyeY - 0.20, 0}, vec{float64(1.2 * s), h.eyeY - 0.14, 0}, vec{s, h.eyeY - 0.08, 0})
 		}
 	}
 	if years > 0.7 { // spots

@@ -30,31 +30,31 @@ const skullWide = -0.35 // the y at which the skull is widest
 // shape fills h for a person at an age with an expression.
 func (h *head) shape(p *person, age, smile, open, browLift, lids float64) {
 	child := smooth(17, 3, age)
-	old := smooth(42, 85, age)
+	old := clamp((age-30)/52, 0, 1.1)
 	h.person = p
 	h.top = -1.12 - float64(0.05*child)
-	h.chinY = 1 + float64(p.chin*0.5) - float64(0.10*child)
+	h.chinY = 1 + float64(p.chin*0.5) - float64(0.15*child)
 	h.headW = p.headW + float64(0.03*child)
 	h.cheekW = p.cheekW + float64(0.035*child) - float64(0.015*old)
-	h.jawW = p.jawW + float64(0.01*child) + float64(0.035*old)
+	h.jawW = p.jawW + float64(0.01*child) + float64(0.045*old)
 	h.squareness = lerp(p.square, 0.15, child)
 	h.drop = float64(open * 0.11)
 	h.eyeX = p.eyeX
-	h.eyeY = p.eyeY + float64(0.10*child)
-	grown := 1 + float64(0.22*child) - float64(0.10*old)
-	h.eyeW = mul(p.eyeW, 1+float64(0.1*child))
-	h.lids = mul(lids, 1-float64(0.18*old)-float64(0.18*smile))
+	h.eyeY = p.eyeY + float64(0.12*child)
+	grown := 1 + float64(0.45*child) - float64(0.20*old)
+	h.eyeW = mul(p.eyeW, 1+float64(0.18*child))
+	h.lids = mul(lids, 1-float64(0.22*old)-float64(0.18*smile))
 	h.eyeH = mul(p.eyeH, grown)
-	h.browLift = browLift - float64(0.012*old)
+	h.browLift = browLift - float64(0.03*old)
 	h.noseY = p.noseY + float64(0.02*child) + float64(0.02*old)
-	h.noseW = mul(p.noseW, 1-float64(0.12*child)+float64(0.12*old))
-	h.mouthY = p.mouthY - float64(0.015*child)
+	h.noseW = mul(p.noseW, 1-float64(0.12*child)+float64(0.18*old))
+	h.mouthY = p.mouthY - float64(0.03*child)
 	h.mouthW = mul(p.mouthW, 1+float64(0.22*smile)-float64(0.06*open)-float64(0.12*child))
 	h.smile, h.open = smile, open
-	thin := 1 - float64(0.35*old) - float64(0.15*smile)
+	thin := 1 - float64(0.45*old) - float64(0.15*smile)
 	h.lipUp, h.lipLow = mul(p.lipUp, thin), mul(p.lipLow, thin)
 
-	out := mul(p.noseOut, 1-float64(0.25*child))
+	out := mul(p.noseOut, 1-float64(0.45*child))
 	h.bumps = append(h.bumps[:0],
 		bump{0, h.noseY - 0.20, p.bridge + 0.03, 0.40, float64(out * 0.6)},
 		bump{0, h.noseY, float64(h.noseW * 1.1), 0.17, float64(out * 0.9)},
@@ -66,8 +66,13 @@ func (h *head) shape(p *person, age, smile, open, browLift, lids float64) {
 		bump{0.22, h.eyeY - 0.2, 0.30, 0.14, p.ridge + 0.01},
 		bump{-0.43, 0.24, 0.28, 0.25, p.cheekBone + float64(0.05*smile)},
 		bump{0.43, 0.24, 0.28, 0.25, p.cheekBone + float64(0.05*smile)},
-		bump{-0.36, 0.58, 0.16, 0.22, float64(-0.06 * old)},
-		bump{0.36, 0.58, 0.16, 0.22, float64(-0.06 * old)},
+		// Hollow cheeks above, jowls and bags below.
+		bump{-0.42, 0.50, 0.20, 0.20, float64(-0.09 * old)},
+		bump{0.42, 0.50, 0.20, 0.20, float64(-0.09 * old)},
+		bump{-0.40, 0.78, 0.18, 0.16, float64(0.06 * old)},
+		bump{0.40, 0.78, 0.18, 0.16, float64(0.06 * old)},
+		bump{-h.eyeX, h.eyeY + 0.13, 0.15, 0.06, float64(0.035 * old)},
+		bump{h.eyeX, h.eyeY + 0.13, 0.15, 0.06, float64(0.035 * old)},
 		bump{0, h.mouthY, h.mouthW, 0.17, 0.055},
 		bump{0, h.mouthY + 0.17, 0.22, 0.07, -0.03},
 		bump{0, h.chinY - 0.11, 0.22, 0.15, p.chin},

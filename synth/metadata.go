@@ -211,7 +211,7 @@ func appendG7(b []byte, x float64) []byte { return strconv.AppendFloat(b, x, 'g'
 // attributes tells what the official attribute files say of an image, in their order.
 func (ph *photo) attributes() [len(attributes)]bool {
 	p := &ph.who
-	grey := p.greyFrom+13 < float64(ph.age)
+	grey := p.greyFrom+10 < float64(ph.age)
 	bright := float64(p.hair.r + p.hair.g + p.hair.b)
 	hair := p.style != hairBald && !ph.hat && !grey
 	return [...]bool{

@@ -178,7 +178,7 @@ func (p *person) colours(r *rng.Rand) {
 	if p.female {
 		p.makeup = clamp(r.Between(-0.3, 1), 0, 1)
 	}
-	p.greyFrom = r.Between(34, 58)
+	p.greyFrom = r.Between(36, 52)
 }
 
 func (p *person) hairdo(r *rng.Rand) {

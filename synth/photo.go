@@ -33,6 +33,7 @@ type photo struct {
 	glasses      bool
 	shades       bool // sunglasses
 	hat          bool
+	old          float64 // 0 at 30, 1 at 82
 	stubble      float64 // how much of the beard is there, 0..1
 	tossed       float64 // disorder of the hair
 	neighbour    bool
@@ -99,11 +100,18 @@ func (ph *photo) take(who *person, r *rng.Rand) {
 	ph.neighbour = r.Bool(0.08)
 
 	// Grey hair comes with the years, for everyone at another age.
-	p.hair = p.hair.mix(rgb{196, 194, 192}, mul(0.92, smooth(p.greyFrom, p.greyFrom+26, age)))
+	p.hair = p.hair.mix(rgb{196, 194, 192}, mul(0.92, smooth(p.greyFrom, p.greyFrom+20, age)))
 	child := smooth(18, 12, age)
 	p.recede = mul(p.recede, smooth(22, 62, age))
 	p.browT = mul(p.browT, 1-float64(0.35*child))
 	p.makeup = mul(p.makeup, 1-child)
+	// Ears grow, hair thins and skin pales.
+	old := clamp((age-30)/52, 0, 1.1)
+	p.earSize = mul(p.earSize, 1+float64(0.25*old))
+	p.volume = mul(p.volume, 1-float64(0.35*old))
+	pale := float64((p.skin.r + p.skin.g + p.skin.b) / 3)
+	p.skin = p.skin.mix(rgb{pale, pale, pale}, float64(0.28*old))
+	ph.old = old
 	if age < 18 {
 		p.beard = beardNone
 		if p.style == hairBald {

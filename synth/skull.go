@@ -216,7 +216,11 @@ func (c *cover) skinAt(h *head, x, y, a float64) rgb {
 	side := math.Copysign(1, x)
 	red := mul(0.16+float64(0.25*p.makeup), dab(mul(side, 0.42), 0.3, 0.3)) + float64(0.22*dab(0, h.noseY, 0.2))
 	s = s.mix(rgb{float64(s.r * 0.95), float64(s.g * 0.68), float64(s.b * 0.66)}, red)
-	s = s.times(1 - mul(0.16, dab(mul(side, h.eyeX), h.eyeY, 0.24)))
+	tired := 0.16 + float64(0.14*c.ph.old)
+	s = s.times(1 - mul(tired, dab(mul(side, h.eyeX), h.eyeY+0.03, 0.24)))
+	// Old skin is uneven.
+	blotch := mul(0.10*c.ph.old, grain(int(math.Floor(float64(x*22))), int(math.Floor(float64(y*22))), p.seed))
+	s = s.times(1 + blotch)
 	if p.makeup > 0.3 {
 		s = s.mix(rgb{110, 70, 90}, mul(0.5*p.makeup, dab(mul(side, h.eyeX), h.eyeY-0.05, 0.17)))
 	}

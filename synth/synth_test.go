@@ -157,7 +157,7 @@ func TestGolden(t *testing.T) {
 			text.Write(b)
 		}
 	}
-	const wantPixels, wantText = "xxh3-128:8dbad3dc2ace8dc2140cdeea8b99548c", "xxh3-128:ed8c93909adba00ddf0bfa68165502b5"
+	const wantPixels, wantText = "xxh3-128:a706dc356e242aaf298248df3db4864a", "xxh3-128:98f3a5238b52cc007138e7f1510919e4"
 	if got := pixels.String(); got != wantPixels {
 		t.Errorf("pixels = %s, want %s", got, wantPixels)
 	}
