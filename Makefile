@@ -28,6 +28,9 @@ lint: bin/staticcheck ## gofmt, go vet and the pinned staticcheck
 bin/staticcheck: tools/go.mod tools/go.sum
 	$(GO) build -C tools -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 
+generate: ## write the generated files anew
+	$(GO) generate ./...
+
 fuzz: ## fuzz every parser for FUZZTIME (20s) each
 	./scripts/fuzz.sh $(FUZZTIME)
 

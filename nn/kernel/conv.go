@@ -173,9 +173,7 @@ func (c *Conv) BackwardWeights(x, dy, dw, db []float32) {
 			px := c.In.at(n, block) + (ky-c.Pad.Top)*c.In.Row() + (kx-c.Pad.Left)*c.In.Block
 			pg := c.Out.atGroup(n, g)
 			for range c.Out.H {
-				for l := range used {
-					outerRow(x[px+l:], c.Stride*c.In.Block, dy[pg:], c.Out.Block, c.Out.W, &sum[l])
-				}
+				outerRows(x[px:], c.Stride*c.In.Block, dy[pg:], c.Out.Block, c.Out.W, sum[:used])
 				px += c.Stride * c.In.Row()
 				pg += c.Out.Row()
 			}
@@ -193,16 +191,16 @@ func (c *Conv) BackwardWeights(x, dy, dw, db []float32) {
 }
 
 func (c *Conv) sumBias(g int, dy, db []float32) {
-	var sum [lanes]float32
+	var sums [1][lanes]float32
 	one := []float32{1}
 	for n := range c.Out.N {
 		pg := c.Out.atGroup(n, g)
 		for range c.Out.H {
-			outerRow(one, 0, dy[pg:], c.Out.Block, c.Out.W, &sum)
+			outerRows(one, 0, dy[pg:], c.Out.Block, c.Out.W, sums[:])
 			pg += c.Out.Row()
 		}
 	}
-	for l, s := range sum {
+	for l, s := range sums[0] {
 		if o := c.Out.lane(g, l); o >= 0 {
 			db[o] = s
 		}

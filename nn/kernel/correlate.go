@@ -84,6 +84,8 @@ func (p *pass) run(n int, x, y []float32, bias [][lanes]float32) {
 		sample, row := i/p.rows, i%p.rows
 		from := sample*p.src.Sample() + (p.srcRow+row*p.srcStep)*p.src.Row() + p.srcCol*p.src.Block
 		to := (p.dstRow-p.dst.Halo+row*p.dstStep)*p.dst.Row() + (p.dstCol-p.dst.Halo)*p.dst.Block
+		step := p.srcStep * p.src.Block
+		var sums [maxWindows][lanes]float32
 		for g := range ng {
 			b := &zero
 			if bias != nil {
@@ -92,74 +94,25 @@ func (p *pass) run(n int, x, y []float32, bias [][lanes]float32) {
 			at := p.dst.atGroup(sample, g) + to
 			used := min(lanes, p.dst.Block-g%groupsPerBlock(p.dst)*lanes)
 			w := p.weight[g*per : (g+1)*per]
-			for c := range p.cols {
-				sum := *b
-				correlate(x[from+c*p.srcStep*p.src.Block:], p.src.Plane(), p.src.Row(),
-					p.src.Blocks(), len(p.ky), len(p.kx)*p.src.Block, w, &sum)
-				if p.relu {
-					for l, v := range sum {
-						sum[l] = max(v, 0)
-					}
+			for c := 0; c < p.cols; {
+				n := windowsAtOnce(p.cols - c)
+				for k := range n {
+					sums[k] = *b
 				}
-				copy(y[at+c*p.dstStep*p.dst.Block:][:used], sum[:])
+				if per > 0 {
+					correlateWindows(x[from+c*step:], step, p.src.Plane(), p.src.Row(),
+						p.src.Blocks(), len(p.ky), len(p.kx)*p.src.Block, w, sums[:n])
+				}
+				for k := range n {
+					if p.relu {
+						for l, v := range sums[k] {
+							sums[k][l] = max(v, 0)
+						}
+					}
+					copy(y[at+(c+k)*p.dstStep*p.dst.Block:][:used], sums[k][:])
+				}
+				c += n
 			}
 		}
 	})
-}
-
-// correlate adds to sum one window's products: for each of the blocks, plane numbers apart, for
-// each of the window's rows, row numbers apart, a run of x times eight weights each.
-// One run covers all taps and channels of a row, since a block's channels lie side by side.
-func correlate(x []float32, plane, row, blocks, rows, run int, w [][lanes]float32, sum *[lanes]float32) {
-	s0, s1, s2, s3 := sum[0], sum[1], sum[2], sum[3]
-	s4, s5, s6, s7 := sum[4], sum[5], sum[6], sum[7]
-	for b := range blocks {
-		for r := range rows {
-			from := b*plane + r*row
-			xs := x[from : from+run]
-			ws := w[:len(xs)]
-			w = w[len(xs):]
-			for i, v := range xs {
-				k := &ws[i]
-				s0 += v * k[0]
-				s1 += v * k[1]
-				s2 += v * k[2]
-				s3 += v * k[3]
-				s4 += v * k[4]
-				s5 += v * k[5]
-				s6 += v * k[6]
-				s7 += v * k[7]
-			}
-		}
-	}
-	*sum = [lanes]float32{s0, s1, s2, s3, s4, s5, s6, s7}
-}
-
-// outerRow adds to sum the products of n values of x, xStep apart, with eight values of g each, gStep
-// apart. The row is summed by itself first.
-func outerRow(x []float32, xStep int, g []float32, gStep, n int, sum *[lanes]float32) {
-	var s0, s1, s2, s3, s4, s5, s6, s7 float32
-	xi, gi := 0, 0
-	for range n {
-		v := x[xi]
-		k := (*[lanes]float32)(g[gi:])
-		s0 += v * k[0]
-		s1 += v * k[1]
-		s2 += v * k[2]
-		s3 += v * k[3]
-		s4 += v * k[4]
-		s5 += v * k[5]
-		s6 += v * k[6]
-		s7 += v * k[7]
-		xi += xStep
-		gi += gStep
-	}
-	sum[0] += s0
-	sum[1] += s1
-	sum[2] += s2
-	sum[3] += s3
-	sum[4] += s4
-	sum[5] += s5
-	sum[6] += s6
-	sum[7] += s7
 }
