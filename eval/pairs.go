@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/vf2prep/vf2prep/internal/digest"
-	"github.com/vf2prep/vf2prep/loader"
+	"github.com/vf2prep/vf2prep/pixel"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -163,7 +163,7 @@ func embedFiles(ctx context.Context, o VerifyOptions, list *Pairs) (*Embeddings,
 				cut.Center(scratch[i*size:(i+1)*size], src, stored[0], stored[1], stored[2])
 				src = scratch[i*size : (i+1)*size]
 			}
-			loader.Normalize(x[len(good)*size:(len(good)+1)*size], src)
+			pixel.Normalize(x[len(good)*size:(len(good)+1)*size], src)
 			good = append(good, path)
 		}
 		if len(good) > 0 {

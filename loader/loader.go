@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/vf2prep/vf2prep/augment"
+	"github.com/vf2prep/vf2prep/pixel"
 	"github.com/vf2prep/vf2prep/rng"
 	"github.com/vf2prep/vf2prep/shard"
 )
@@ -205,25 +206,7 @@ func (l *Loader) fill(b *Batch, order []int, epoch, step int, scratch []uint8) e
 			}
 			pixels = scratch
 		}
-		Normalize(b.X[i*row:(i+1)*row], pixels)
+		pixel.Normalize(b.X[i*row:(i+1)*row], pixels)
 	}
 	return nil
-}
-
-// normal holds x/127.5 - 1 for every byte, so that every CPU gives the same bits.
-var normal = func() (t [256]float32) {
-	for i := range t {
-		t[i] = float32(float64(i)/127.5 - 1)
-	}
-	return t
-}()
-
-// Normalize writes x/127.5 - 1 of every byte of src to dst, which has the same length.
-func Normalize(dst []float32, src []uint8) {
-	if len(dst) != len(src) {
-		panic("loader: length mismatch")
-	}
-	for i, v := range src {
-		dst[i] = normal[v]
-	}
 }

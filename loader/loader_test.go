@@ -173,19 +173,3 @@ func TestEpochStops(t *testing.T) {
 		t.Errorf("error %v, want ErrCorrupt", last)
 	}
 }
-
-func TestNormalize(t *testing.T) {
-	got := make([]float32, 3)
-	Normalize(got, []uint8{0, 51, 255})
-	if want := []float32{-1, float32(51/127.5 - 1), 1}; !slices.Equal(got, want) {
-		t.Errorf("Normalize = %v, want %v", got, want)
-	}
-}
-
-func BenchmarkNormalize(b *testing.B) {
-	src, dst := make([]uint8, 3*112*112), make([]float32, 3*112*112)
-	b.SetBytes(int64(len(src)))
-	for b.Loop() {
-		Normalize(dst, src)
-	}
-}
