@@ -21,12 +21,12 @@ Examples:
   vf2prep demo --out bigger --identities 120 --epochs 12`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Value: "vf2prep-demo", Usage: "`DIR` for everything"},
-			&cli.IntFlag{Name: "identities", Value: 24, Usage: "people to draw; a sixth of them are test identities"},
+			&cli.IntFlag{Name: "identities", Value: 36, Usage: "people to draw; a sixth of them are test identities"},
 			&cli.IntFlag{Name: "images", Value: 40, Usage: "images of each"},
 			&cli.IntFlag{Name: "val", Value: 10, Usage: "images of each identity that validate"},
-			&cli.StringFlag{Name: "size", Value: "56x56", Usage: "`ROWSxCOLUMNS` of a sample, pixels"},
+			&cli.StringFlag{Name: "size", Value: "64x64", Usage: "`ROWSxCOLUMNS` of a sample, pixels"},
 			&cli.IntFlag{Name: "batch", Value: 4, Usage: "images a step"},
-			&cli.IntFlag{Name: "epochs", Value: 5, Usage: "times through the training images"},
+			&cli.IntFlag{Name: "epochs", Value: 8, Usage: "times through the training images"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "another number, other people"},
 		},
 		Action: func(c *cli.Context) error {
