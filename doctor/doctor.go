@@ -14,9 +14,8 @@ import (
 	"runtime"
 	"strings"
 
-	"golang.org/x/sys/cpu"
-
 	"github.com/vf2prep/vf2prep/internal/diskspace"
+	"github.com/vf2prep/vf2prep/pixel"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -62,15 +61,12 @@ func system() Check {
 	return Check{Name: "system", State: OK, Found: fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())}
 }
 
+// simd says which instructions the pixel kernels use here.
 func simd() Check {
-	c := Check{Name: "vector units", State: OK, Found: "portable"}
-	switch {
-	case cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL:
-		c.Found = "AVX-512"
-	case cpu.X86.HasAVX2 && cpu.X86.HasFMA:
-		c.Found = "AVX2"
-	case runtime.GOARCH == "arm64":
-		c.Found = "NEON"
+	level, err := pixel.CPU()
+	c := Check{Name: "vector units", State: OK, Found: level}
+	if err != nil { // VF2PREP_CPU asks for what is not there
+		c.State, c.Advice = Warning, err.Error()
 	}
 	return c
 }
