@@ -45,7 +45,7 @@ type Recipe struct {
 
 // Decoder names how pixels come out of a JPEG. It is part of a recipe's digest: another decoder
 // may round differently.
-const Decoder = "image/jpeg planes, fixed-point warp 2"
+const Decoder = "region decoder 1 (islow), fixed-point warp 2"
 
 // The largest sample a side, in pixels.
 const maxSide = 2048

@@ -3,6 +3,8 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"image"
+	"sync"
 
 	"github.com/vf2prep/vf2prep/face"
 	"github.com/vf2prep/vf2prep/jpeg"
@@ -24,18 +26,22 @@ func (r *Rejection) Error() string {
 	return text
 }
 
-// Transform decodes a JPEG and fills dst, 3 x Height x Width bytes, with the sample. box and
-// landmarks are the face's in pixels of the stored image, nil where they are unknown. It returns
-// the map from points of the image to points of the sample.
+// decoders keeps Huffman tables and buffers from one photo to the next.
+var decoders = sync.Pool{New: func() any { return new(jpeg.Decoder) }}
+
+// Transform decodes what a sample shows of a JPEG and fills dst, 3 x Height x Width bytes, with
+// the sample. box and landmarks are the face's in pixels of the stored image, nil where they are
+// unknown. It returns the map from points of the image to points of the sample.
+//
+// Only the part of the photo that the sample shows is decoded; damage behind it is not seen.
 //
 // Every error is a *[Rejection].
 func (r *Recipe) Transform(img []byte, box *face.Box, landmarks *face.Landmarks, dst []uint8) (face.Affine, error) {
-	m, err := jpeg.Decode(img, jpeg.MaxPixels)
+	h, err := jpeg.ReadHeader(img)
 	if err != nil {
 		return face.Affine{}, &Rejection{"decode", decodeReason(err, len(img)), err.Error()}
 	}
-	src := pixel.FromImage(m)
-	to, err := r.geometry(src.W, src.H, box, landmarks)
+	to, err := r.geometry(h.Width, h.Height, box, landmarks)
 	if err != nil {
 		return face.Affine{}, err
 	}
@@ -43,12 +49,55 @@ func (r *Recipe) Transform(img []byte, box *face.Box, landmarks *face.Landmarks,
 	if err != nil {
 		return face.Affine{}, &Rejection{"geometry", "degenerate", err.Error()}
 	}
+	m := [6]float64{back.A, back.B, back.C, back.D, back.E, back.F}
 	sampling := pixel.Antialias
 	if r.Sampling == "bilinear" {
 		sampling = pixel.Bilinear
 	}
-	pixel.Warp(dst, r.Width, r.Height, src, [6]float64{back.A, back.B, back.C, back.D, back.E, back.F}, sampling, r.Channels == "bgr")
+	d := decoders.Get().(*jpeg.Decoder)
+	defer decoders.Put(d)
+	src, err := decode(d, img, &h, r.Width, r.Height, &m, sampling)
+	if err != nil {
+		return face.Affine{}, &Rejection{"decode", decodeReason(err, len(img)), err.Error()}
+	}
+	pixel.Warp(dst, r.Width, r.Height, src, m, sampling, r.Channels == "bgr")
 	return to, nil
+}
+
+// decode returns the planes that a warp by m to w x h reads, and shifts m to where they begin.
+// The planes are the decoder's, valid until its next call.
+func decode(d *jpeg.Decoder, img []byte, h *jpeg.Header, w, height int, m *[6]float64, s pixel.Sampling) (pixel.Planes, error) {
+	dx, dy := 1, 1
+	for _, c := range h.Component[1:h.Components] {
+		if c.H > 0 && c.V > 0 {
+			dx, dy = max(dx, h.Component[0].H/c.H), max(dy, h.Component[0].V/c.V)
+		}
+	}
+	region := pixel.Region(image.Pt(h.Width, h.Height), dx, dy, w, height, *m, s)
+	if region.Empty() { // the sample is black, but only if the photo is one
+		region = image.Rect(0, 0, 1, 1)
+	}
+	p, err := d.Decode(img, region, jpeg.MaxPixels)
+	if errors.Is(err, jpeg.ErrFallback) {
+		whole, err := jpeg.Decode(img, jpeg.MaxPixels)
+		if err != nil {
+			return pixel.Planes{}, err
+		}
+		return pixel.FromImage(whole), nil
+	}
+	if err != nil {
+		return pixel.Planes{}, err
+	}
+	m[2] -= float64(p.Region.Min.X)
+	m[5] -= float64(p.Region.Min.Y)
+	out := pixel.Planes{W: p.Region.Dx(), H: p.Region.Dy(), YCbCr: len(p.Channel) == 3}
+	for _, c := range p.Channel {
+		out.Channel = append(out.Channel, pixel.Plane(c))
+	}
+	for len(out.Channel) < 3 { // grey
+		out.Channel = append(out.Channel, out.Channel[0])
+	}
+	return out, nil
 }
 
 func decodeReason(err error, size int) string {
@@ -65,17 +114,17 @@ func decodeReason(err error, size int) string {
 
 // geometry returns the map from points of the image to points of the sample.
 func (r *Recipe) geometry(w, h int, box *face.Box, landmarks *face.Landmarks) (face.Affine, error) {
-	image := face.Box{W: float64(w), H: float64(h)}
+	photo := face.Box{W: float64(w), H: float64(h)}
 	var to face.Affine
 	var err error
 	switch r.Geometry {
 	case Whole:
-		to, err = face.BoxToSize(image, r.Width, r.Height)
+		to, err = face.BoxToSize(photo, r.Width, r.Height)
 	case Box:
 		if box == nil {
 			return to, &Rejection{"geometry", "no box", ""}
 		}
-		if box.Empty() || box.Intersect(image).Empty() {
+		if box.Empty() || box.Intersect(photo).Empty() {
 			return to, &Rejection{"geometry", "box outside the image", fmt.Sprintf("box %v, image %dx%d", *box, w, h)}
 		}
 		to, err = face.BoxToSize(r.crop(*box), r.Width, r.Height)
@@ -84,7 +133,7 @@ func (r *Recipe) geometry(w, h int, box *face.Box, landmarks *face.Landmarks) (f
 			return to, &Rejection{"geometry", "no landmarks", ""}
 		}
 		to, err = face.EstimateSimilarity(*landmarks, r.template())
-		if err == nil && r.misses(to, image) {
+		if err == nil && r.misses(to, photo) {
 			return to, &Rejection{"geometry", "landmarks outside the image", fmt.Sprintf("landmarks %v, image %dx%d", *landmarks, w, h)}
 		}
 	}
@@ -121,7 +170,7 @@ func (r *Recipe) template() face.Landmarks {
 }
 
 // misses reports whether no point of the sample's centre half shows the image.
-func (r *Recipe) misses(to face.Affine, image face.Box) bool {
+func (r *Recipe) misses(to face.Affine, photo face.Box) bool {
 	back, err := to.Invert()
 	if err != nil {
 		return false // reported by the caller
@@ -129,7 +178,7 @@ func (r *Recipe) misses(to face.Affine, image face.Box) bool {
 	for y := 1; y <= 3; y++ {
 		for x := 1; x <= 3; x++ {
 			p := back.Apply(face.Point{X: float64(r.Width*x) / 4, Y: float64(r.Height*y) / 4})
-			if p.X >= -0.5 && p.Y >= -0.5 && p.X < image.W-0.5 && p.Y < image.H-0.5 {
+			if p.X >= -0.5 && p.Y >= -0.5 && p.X < photo.W-0.5 && p.Y < photo.H-0.5 {
 				return false
 			}
 		}
