@@ -17,11 +17,14 @@ func pageCommands(t *testing.T, page string) (lines []string) {
 		t.Fatal(err)
 	}
 	inside, more := false, false
+	skip := false // the block shows what make prints
 	for _, line := range strings.Split(string(text), "\n") {
 		switch {
 		case strings.HasPrefix(line, "```"):
-			inside, more = line == "```console", false
-		case inside && (more || strings.HasPrefix(line, "$ vf2prep")):
+			inside, more, skip = line == "```console", false, false
+		case inside && strings.HasPrefix(line, "$ make"):
+			skip = true
+		case inside && !skip && (more || strings.HasPrefix(line, "$ vf2prep")):
 			part := strings.TrimPrefix(line, "$ ")
 			body, goesOn := strings.CutSuffix(part, `\`)
 			if more {
