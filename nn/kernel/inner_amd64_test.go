@@ -15,20 +15,6 @@ func randoms(r *rng.Rand, n int) []float32 {
 	return v
 }
 
-// eachTwin runs f with the AVX2 twins and without.
-func eachTwin(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	before := useAVX2
-	defer func() { useAVX2 = before }()
-	for name, use := range map[string]bool{"portable": false, "avx2": true} {
-		if use && !before {
-			continue
-		}
-		useAVX2 = use
-		t.Run(name, f)
-	}
-}
-
 // Both twins agree within the rounding of one product more or less a step.
 func TestTwinsAgree(t *testing.T) {
 	if !useAVX2 {
