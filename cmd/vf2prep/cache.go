@@ -125,6 +125,9 @@ func (e *env) cacheBuild(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if !p.Fits { // as far as it goes; what is finished stays
+		fmt.Fprintf(e.stderr, "warning: %s has %s free, the shards take %s\n", o.Out, size(p.Free), size(p.Bytes))
+	}
 	s, err := p.Build(c.Context, cache.BuildOptions{Root: c.String("root"), Workers: c.Int("workers"), Progress: e.progress(c)})
 	if err != nil {
 		return err
