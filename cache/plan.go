@@ -91,7 +91,7 @@ func MakePlan(o PlanOptions) (*Plan, error) {
 	}
 	p.Bytes = int64(p.Images) * (row + sideBytes)
 	p.Digest = p.digest()
-	if p.Free, err = diskspace.Free(existing(o.Out)); err != nil {
+	if p.Free, err = diskspace.Free(diskspace.Existing(o.Out)); err != nil {
 		p.Free = -1
 	}
 	p.Fits = p.Free < 0 || p.Free >= p.Bytes-p.have()
@@ -118,18 +118,4 @@ func (p *Plan) digest() string {
 		panic(err) // plain fields
 	}
 	return digest.Bytes(b)
-}
-
-// existing returns dir or the nearest directory above it that is there.
-func existing(dir string) string {
-	for {
-		if _, err := os.Stat(dir); err == nil {
-			return dir
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return dir
-		}
-		dir = up
-	}
 }

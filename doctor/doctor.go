@@ -76,13 +76,8 @@ const fullSet = 3_311_286 * 3 * 112 * 112
 
 func room(dir string) Check {
 	c := Check{Name: "disk", State: OK}
-	at := dir
-	info, err := os.Stat(at)
-	for err != nil && filepath.Dir(at) != at {
-		at = filepath.Dir(at)
-		info, err = os.Stat(at)
-	}
-	if err == nil && !info.IsDir() {
+	at := diskspace.Existing(dir)
+	if info, err := os.Stat(at); err == nil && !info.IsDir() {
 		return Check{Name: "disk", State: Failure, Found: at + " is no directory", Advice: "give --out a directory"}
 	}
 	if err := writable(at); err != nil {

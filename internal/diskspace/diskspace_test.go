@@ -1,6 +1,9 @@
 package diskspace
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+)
 
 func TestFree(t *testing.T) {
 	n, err := Free(t.TempDir())
@@ -12,5 +15,14 @@ func TestFree(t *testing.T) {
 	}
 	if _, err := Free("no such directory"); err == nil {
 		t.Error("a directory that is not there has room")
+	}
+}
+
+func TestExisting(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Join(dir, "new"), filepath.Join(dir, "new", "run")} {
+		if got := Existing(d); got != dir {
+			t.Errorf("Existing(%s) = %s, want %s", d, got, dir)
+		}
 	}
 }
