@@ -58,6 +58,20 @@ func ParseImageID(s string) (ImageID, error) {
 	return ImageID{string(identity), image, fc}, nil
 }
 
+// Parse sets id to the NAME_ID in text, as [ParseImageID] reads it. The string of an identity
+// that id holds already is kept, so that a sorted list is read with one string an identity.
+func (id *ImageID) Parse(text []byte) error {
+	identity, image, fc, ok := parseNameID(text)
+	if !ok {
+		return fmt.Errorf("%q is no NAME_ID such as n000002/0001_01", text)
+	}
+	if id.Identity != string(identity) {
+		id.Identity = string(identity)
+	}
+	id.Image, id.Face = image, fc
+	return nil
+}
+
 // parseNameID splits a NAME_ID; identity is a part of b.
 func parseNameID(b []byte) (identity []byte, image, fc int32, ok bool) {
 	slash := slices.Index(b, '/')

@@ -2,15 +2,12 @@ package split
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/digest"
@@ -24,6 +21,7 @@ const (
 
 	maxJSON = 64 << 20 // bytes
 	maxList = 1 << 30  // bytes; the full set's longest list is 63 MB
+	minLine = 10       // bytes of the shortest line, "n/0001_01" and its end
 )
 
 // fileName returns the list of a part.
@@ -142,15 +140,17 @@ type Split struct {
 	Options  Options
 	Classes  []string
 	Counts   Counts
-	Parts    [parts][]manifest.ImageID
+	Parts    [parts][]manifest.ImageID // filled by Read, empty after Open
+
+	dir   string
+	lists map[string]string // digest of each file
 }
 
 // Labels returns each class's label: its place in Classes.
 func (s *Split) Labels() map[string]int32 { return (&Assignment{Classes: s.Classes}).Labels() }
 
-// Read reads a split and holds its lists against split.json. The error wraps [ErrCorrupt] where
-// they do not agree.
-func Read(dir string) (*Split, error) {
+// Open reads split.json alone; [Split.Each] and [Split.Join] read the lists, which are large.
+func Open(dir string) (*Split, error) {
 	text, err := readCapped(filepath.Join(dir, jsonName), maxJSON)
 	if err != nil {
 		return nil, fmt.Errorf("%s is no finished split: %w", dir, err)
@@ -159,22 +159,44 @@ func Read(dir string) (*Split, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, jsonName), err)
 	}
-	s := &Split{
+	return &Split{
 		Manifest: doc.Manifest, Digest: digest.Bytes(text), Classes: doc.Classes, Counts: doc.Counts,
 		Options: Options{doc.Strategy, doc.Val, doc.Ratio, doc.Seed, doc.MinTrain},
+		dir:     dir, lists: doc.Lists,
+	}, nil
+}
+
+// Read reads a split and holds its lists against split.json. The error wraps [ErrCorrupt] where
+// they do not agree. The lists of the full data set take 80 MB in memory; after [Open],
+// [Split.Each] needs next to none.
+func Read(dir string) (*Split, error) {
+	s, err := Open(dir)
+	if err != nil {
+		return nil, err
 	}
+	counts := [parts]int{s.Counts.Train, s.Counts.Val, s.Counts.Test, s.Counts.Excluded}
 	for p := range parts {
-		path := filepath.Join(dir, fileName(p))
-		text, err := readCapped(path, maxList)
+		l, err := s.open(p)
 		if err != nil {
 			return nil, err
 		}
-		if got, want := digest.Bytes(text), doc.Lists[fileName(p)]; got != want {
-			return nil, fmt.Errorf("%s: digest %s, split.json says %s: %w", path, got, want, ErrCorrupt)
+		var ids []manifest.ImageID
+		if n := min(int64(counts[p]), l.size/minLine); n > 0 { // split.json may say anything
+			ids = make([]manifest.ImageID, 0, n)
 		}
-		if s.Parts[p], err = parseList(text, p); err != nil {
-			return nil, fmt.Errorf("%s:%w", path, err)
+		for {
+			id, err := l.next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				l.close()
+				return nil, err
+			}
+			ids = append(ids, id)
 		}
+		l.close()
+		s.Parts[p] = ids
 	}
 	return s, nil
 }
@@ -193,40 +215,6 @@ func parseDocument(text []byte) (document, error) {
 		}
 	}
 	return doc, nil
-}
-
-// parseList reads a list; its error begins with the line's number.
-func parseList(text []byte, p Part) ([]manifest.ImageID, error) {
-	var ids []manifest.ImageID
-	if p == Excluded {
-		rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
-		if err != nil || len(rows) == 0 {
-			return nil, fmt.Errorf("1: no CSV of image and reason: %w", ErrCorrupt)
-		}
-		for i, row := range rows[1:] {
-			id, err := manifest.ParseImageID(row[0])
-			if err != nil {
-				return nil, fmt.Errorf("%d: %w: %w", i+2, err, ErrCorrupt)
-			}
-			ids = append(ids, id)
-		}
-		return ids, nil
-	}
-	last := ""
-	for i := 1; len(text) > 0; i++ {
-		line, rest, _ := bytes.Cut(text, []byte{'\n'})
-		text = rest
-		id, err := manifest.ParseImageID(strings.TrimSuffix(string(line), ".jpg"))
-		if err != nil {
-			return nil, fmt.Errorf("%d: %w: %w", i, err, ErrCorrupt)
-		}
-		if id.Identity == last {
-			id.Identity = last // one string an identity, not one an image
-		}
-		last = id.Identity
-		ids = append(ids, id)
-	}
-	return ids, nil
 }
 
 func readCapped(path string, limit int64) ([]byte, error) {

@@ -1,8 +1,10 @@
 package split
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -175,6 +177,114 @@ func TestFilesRoundTrip(t *testing.T) {
 	}
 }
 
+// A list streamed is the list read, and Join gives every image of the manifest its part.
+func TestEachAndJoin(t *testing.T) {
+	m := &manifest.Manifest{}
+	for r := range records(map[string]int{"n000002": 5, "n000003": 1, "n000009": 4}, map[string]int{"n000001": 2}) {
+		r.Path = string(r.Subset) + "/" + r.ID.String() + ".jpg"
+		m.Records = append(m.Records, *r)
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "m.parquet")
+	if err := manifest.Write(path, m); err != nil {
+		t.Fatal(err)
+	}
+	r, err := manifest.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	a, err := Make(r, Options{Strategy: FirstN, Val: 2, MinTrain: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	want, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range parts {
+		var got []manifest.ImageID
+		for id, err := range s.Each(p) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, id)
+		}
+		if d := cmp.Diff(want.Parts[p], got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", p, d)
+		}
+	}
+	i := 0
+	for q, err := range s.Join(r) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q.Record.ID != a.Rows[i].ID || q.Part != a.Rows[i].Part {
+			t.Errorf("row %d: %s in %s, want %s in %s", i, q.Record.ID, q.Part, a.Rows[i].ID, a.Rows[i].Part)
+		}
+		i++
+	}
+	if i != len(a.Rows) {
+		t.Errorf("%d rows, want %d", i, len(a.Rows))
+	}
+	joined := func(s *Split) (err error) {
+		for _, err = range s.Join(r) {
+		}
+		return err
+	}
+	other := *s
+	other.Manifest = "another"
+	if err := joined(&other); !errors.Is(err, ErrMismatch) {
+		t.Errorf("another manifest: %v, want ErrMismatch", err)
+	}
+	// Lists whose digests are right but that are not of this manifest.
+	for _, c := range []struct {
+		name   string
+		change func(rows []Row) []Row
+	}{
+		{"an image less", func(rows []Row) []Row { return rows[1:] }},
+		{"an image more", func(rows []Row) []Row {
+			return append(slices.Clone(rows), Row{ID: manifest.ImageID{Identity: "n000077", Image: 1, Face: 1}, Part: Test})
+		}},
+		{"another order", func(rows []Row) []Row {
+			rows = slices.Clone(rows)
+			rows[0], rows[1] = rows[1], rows[0]
+			return rows
+		}},
+	} {
+		forged := &Assignment{Options: a.Options, Manifest: a.Manifest, Rows: c.change(a.Rows), Classes: a.Classes}
+		dir := t.TempDir()
+		if err := forged.Write(dir); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := joined(s); !errors.Is(err, ErrMismatch) {
+			t.Errorf("%s: %v, want ErrMismatch", c.name, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "test_list.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for id, err := range s.Each(Test) {
+		if !errors.Is(err, ErrCorrupt) {
+			t.Errorf("changed list: %v, %v, want ErrCorrupt", id, err)
+		}
+	}
+	if err := joined(s); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("changed list: %v, want ErrCorrupt", err)
+	}
+}
+
 func FuzzParseList(f *testing.F) {
 	f.Add([]byte("n000002/0001_01.jpg\nn000002/0001_02.jpg\n"), false)
 	f.Add([]byte("image,reason\nn000002/0001_01,\"too few\"\n"), true)
@@ -183,7 +293,22 @@ func FuzzParseList(f *testing.F) {
 		if excluded {
 			p = Excluded
 		}
-		_, _ = parseList(b, p)
+		l := newList(bytes.NewReader(b), "f", p)
+		for n := 0; ; n++ {
+			id, err := l.next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				if !errors.Is(err, ErrCorrupt) {
+					t.Errorf("%v, want an error that wraps ErrCorrupt", err)
+				}
+				break
+			}
+			if again, err := manifest.ParseImageID(id.String()); err != nil || again != id || n > len(b)/minLine {
+				t.Errorf("image %d is %v, again %v, %v", n, id, again, err)
+			}
+		}
 		_, _ = parseDocument(b)
 	})
 }
