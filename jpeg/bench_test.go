@@ -55,25 +55,27 @@ func BenchmarkDecoder(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "images/s")
 		})
 	}
-	var d Decoder
-	run("whole", func(f []byte) error {
-		_, err := d.Decode(f, image.Rectangle{}, MaxPixels)
-		return err
-	})
-	run("middle", func(f []byte) error {
-		h, err := ReadHeader(f)
-		if err == nil {
-			_, err = d.Decode(f, middle(h.Width, h.Height), MaxPixels)
-		}
-		return err
-	})
-	run("corner", func(f []byte) error { // one MCU: what skipping costs
-		h, err := ReadHeader(f)
-		if err == nil {
-			_, err = d.Decode(f, image.Rect(h.Width-1, h.Height-1, h.Width, h.Height), MaxPixels)
-		}
-		return err
-	})
+	for l := portable; l <= best(); l++ {
+		var d Decoder
+		run("whole/"+l.String(), func(f []byte) error {
+			_, err := d.decode(l, f, image.Rectangle{}, MaxPixels)
+			return err
+		})
+		run("middle/"+l.String(), func(f []byte) error {
+			h, err := ReadHeader(f)
+			if err == nil {
+				_, err = d.decode(l, f, middle(h.Width, h.Height), MaxPixels)
+			}
+			return err
+		})
+		run("corner/"+l.String(), func(f []byte) error { // one MCU: what skipping costs
+			h, err := ReadHeader(f)
+			if err == nil {
+				_, err = d.decode(l, f, image.Rect(h.Width-1, h.Height-1, h.Width, h.Height), MaxPixels)
+			}
+			return err
+		})
+	}
 	run("std", func(f []byte) error {
 		_, err := stdjpeg.Decode(bytes.NewReader(f))
 		return err

@@ -15,23 +15,41 @@ var zigzag = [64]uint8{
 	53, 60, 61, 54, 47, 55, 62, 63,
 }
 
-// dequantizer holds for each place in the stream the quantiser in the upper and the place in the
-// block in the lower half. Places from 64 on, which an end of block reaches with a value of 0 and
-// otherwise damage alone, lead to a coefficient behind the block.
+// dequantizer holds for each place in the stream
+//
+//	bits  0-8   the place in the coefficients, in words
+//	bits  9-14  the place in the block, row by row
+//	bits 16-31  the quantiser
+//
+// Places from 64 on, which an end of block reaches with a value of 0 and otherwise damage alone,
+// lead to a coefficient behind the block.
 type dequantizer [128]uint32
 
-func (q *dequantizer) set(table *[64]uint16) {
+func (q *dequantizer) set(table *[64]uint16, l level) {
 	for i := range q {
-		q[i] = 1<<16 | 64
+		q[i] = 1<<16 | uint32(64*l.lanes())
 		if i < 64 {
-			q[i] = uint32(table[i])<<16 | uint32(zigzag[i])
+			k := int(zigzag[i])
+			q[i] = uint32(table[i])<<16 | uint32(k)<<9 | uint32(l.place(k))
 		}
 	}
 }
 
-// coefficients is a block, row by row, dequantised, in its first 64 places; the next is 0 but for
-// damage, and the others make bounds checks unnecessary.
-type coefficients [128]int16
+// coefficients are those of a block, dequantised, at the places of a dequantizer; the one behind
+// the block is 0 but for damage, and the last ones make bounds checks unnecessary.
+type coefficients [512]int16
+
+// maxLanes is the largest number of blocks in a group.
+const maxLanes = 4
+
+// group holds the coefficients of the blocks that go through the inverse DCT together, each 8
+// words behind the one before.
+type group [512 + 8*(maxLanes-1)]int16
+
+// target is where a block's samples go: the offset of the first, and bytes from row to row.
+type target = [2]int
+
+func (g *group) block(i int) *coefficients { return (*coefficients)(g[8*i:]) }
 
 // What decodes a block returns the bitwise or of the places of its AC coefficients (so that
 // shape&shapeAC is 0 without any, shape&shapeRight is 0 if the right four columns are empty and
@@ -73,7 +91,7 @@ func (b *bits) used() int { return 8*b.pos - int(b.n) }
 // Both functions repeat the same few lines, and call nothing: the compiler would inline none of
 // it, and keep the state in memory around every call. This is what the time goes to.
 
-// block decodes one block: its DC difference, added to pred, and AC coefficients.
+// block decodes one block: its DC difference, added to pred, and AC coefficients. c must be clear.
 func (b *bits) block(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int32) int {
 	buf, n, pos := b.buf, b.n, b.pos
 	buf |= binary.BigEndian.Uint64(b.data[pos:]) >> (n & 63)
@@ -100,9 +118,8 @@ func (b *bits) block(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int
 	v = *pred * int32(q[0]>>16)
 	large := uint64(uint32(v^v>>31)) / wideDC * wideAC
 	shape := uint32(0)
-	*(*[64]int16)(c[:64]) = [64]int16{}
-	c[0] = int16(v)
-	c[64] = 0
+	c[q[0]&511] = int16(v)
+	c[q[127]&511] = 0
 	for k := 1; k < 64; {
 		if n < 32 {
 			buf |= binary.BigEndian.Uint64(b.data[pos:]) >> (n & 63)
@@ -130,13 +147,13 @@ func (b *bits) block(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int
 		v *= int32(w >> 16)
 		large += uint64(uint32(v ^ v>>31)) // one less than -v for negative v
 		shape |= w
-		c[w&127] = int16(v)
+		c[w&511] = int16(v)
 	}
 	b.buf, b.n, b.pos = buf, n, pos
-	if c[64] != 0 {
+	if c[q[127]&511] != 0 {
 		return faultRange
 	}
-	shape &= shapeAC
+	shape = shape >> 9 & shapeAC
 	if large >= wideAC {
 		shape |= shapeWide
 	}

@@ -31,7 +31,11 @@ type Decoder struct {
 
 	scanning scan
 	segment  []byte // coded data without stuffing, and padding
-	block    coefficients
+	level    level
+	pix      []uint8 // all planes, and room for blocks that nobody asked for
+	group    group
+	to       [maxLanes]target // where the group's blocks go
+	waiting  int              // blocks in the group
 	ws       workspace
 
 	tables []*huffman
@@ -46,6 +50,7 @@ type component struct {
 	q      dequantizer
 	pred   int32 // the DC coefficient before, in quantiser steps
 	pix    []uint8
+	at     int // of pix in Decoder.pix
 	stride int
 }
 
@@ -63,6 +68,10 @@ type component struct {
 // [ErrFallback], the others [ErrUnsupported]. A region outside the image gives [ErrRegion].
 // Faults that leave the samples as they were meant are counted in Planes.Warnings.
 func (d *Decoder) Decode(b []byte, region image.Rectangle, maxPixels int) (*Planes, error) {
+	return d.decode(inForce, b, region, maxPixels)
+}
+
+func (d *Decoder) decode(l level, b []byte, region image.Rectangle, maxPixels int) (*Planes, error) {
 	h, err := ReadHeader(b)
 	if err != nil {
 		return nil, err
@@ -73,7 +82,7 @@ func (d *Decoder) Decode(b []byte, region image.Rectangle, maxPixels int) (*Plan
 	if int64(h.Width)*int64(h.Height) > int64(maxPixels) {
 		return nil, fmt.Errorf("%dx%d pixels, at most %d are decoded: %w", h.Width, h.Height, maxPixels, ErrTooLarge)
 	}
-	d.h, d.b = h, b
+	d.level, d.h, d.b = l, h, b
 	defer func() { d.b = nil }() // the caller's, not to be kept alive
 	if err := d.start(region); err != nil {
 		return nil, err
@@ -148,18 +157,24 @@ func (d *Decoder) start(region image.Rectangle) error {
 	}
 
 	d.planes = Planes{Width: d.h.Width, Height: d.h.Height, Region: region, Channel: d.channel[:d.h.Components]}
+	size := 64 * blocks * d.mcus.Dx() * d.mcus.Dy()
+	if cap(d.pix) < size+64 {
+		d.pix = make([]uint8, size+64)
+	}
+	d.pix = d.pix[:size+64]
+	at := 0
 	for i := range d.h.Components {
 		c, p := &d.component[i], &d.channel[i]
 		p.DX, p.DY = d.hmax/c.H, d.vmax/c.V
 		p.W, p.H = (region.Dx()+p.DX-1)/p.DX, (region.Dy()+p.DY-1)/p.DY
 		p.Stride = 8 * c.H * d.mcus.Dx()
 		size := p.Stride * 8 * c.V * d.mcus.Dy()
-		if cap(c.pix) < size {
-			c.pix = make([]uint8, size)
-		}
-		c.pix, c.stride = c.pix[:size], p.Stride
+		c.pix, c.at, c.stride = d.pix[at:at+size:at+size], at, p.Stride
 		p.Pix = c.pix[:p.Stride*p.H]
+		at += size
 	}
+	clear(d.group[:])
+	d.waiting = 0
 	return nil
 }
 

@@ -12,7 +12,9 @@
 // package panic or loop, and every fault is an error wrapping [ErrFormat] or [ErrShort]. What
 // Decoder finds wrong without harm to the pixels it counts as warnings; it never guesses pixels.
 //
-// Decoder's samples are those of libjpeg's accurate integer inverse DCT, on every machine.
+// Decoder's samples are those of libjpeg's accurate integer inverse DCT, on every machine. Kernels in
+// assembly for AVX2 and AVX-512 do the sums of the portable code; VF2PREP_CPU chooses among them as
+// in package pixel. The module in asm writes them; go generate runs it.
 //
 // EXIF orientation is reported, never applied: boxes and landmarks refer to pixels as stored.
 package jpeg

@@ -36,8 +36,6 @@ type workspace [64]int32
 // idct writes the samples of a block to the 8 rows of out, stride bytes apart. shape is what
 // bits.block said of it; ws need not be empty, and is left in any state.
 //
-// This is the place for vector code, which must do as idctWide does, for any coefficients.
-//
 // All of the arithmetic is of 32 bits, as in libjpeg. libjpeg-turbo's vector code keeps the sums
 // of two coefficients and the result of the first pass in 16, so that damaged or contrived
 // coefficients give other samples there. In a block that isn't wide neither can overflow: where

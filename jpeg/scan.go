@@ -60,7 +60,7 @@ func (d *Decoder) scanHeader(s []byte) (*scan, error) {
 			return nil, fmt.Errorf("component %d: a scan before its tables: %w", id, ErrFormat)
 		}
 		c.done = true
-		c.q.set(&d.quant[c.Tq])
+		c.q.set(&d.quant[c.Tq], d.level)
 		sc.hv[i] = image.Pt(c.H, c.V)
 		sc.component = append(sc.component, c)
 		blocks += c.H * c.V
@@ -116,6 +116,12 @@ func (d *Decoder) scan(s *scan, at int) (next int, ended bool, err error) {
 			}
 		}
 	}
+	if d.waiting > 0 {
+		for i := d.waiting; i < d.level.lanes(); i++ {
+			d.to[i] = target{len(d.pix) - 64, 8}
+		}
+		d.flush()
+	}
 	if stop < s.h {
 		if s.last {
 			return 0, false, nil
@@ -131,17 +137,38 @@ func (d *Decoder) unit(s *scan, x, y int) int {
 	for i, c := range s.component {
 		hv := s.hv[i]
 		for v := range hv.Y {
-			out := c.pix[8*((y*hv.Y+v)*c.stride+x*hv.X):]
+			at := 8 * ((y*hv.Y+v)*c.stride + x*hv.X)
+			out := c.pix[at:]
+			at += c.at
 			for h := range hv.X {
-				shape := s.bits.block(c.dc, c.ac, &c.q, &d.block, &c.pred)
-				if shape < 0 {
+				block := d.group.block(d.waiting)
+				shape := s.bits.block(c.dc, c.ac, &c.q, block, &c.pred)
+				switch out := out[8*h:]; {
+				case shape < 0:
 					return shape
+				case shape&shapeAC == 0:
+					idctDC(block[c.q[0]&511], out, c.stride)
+					block[c.q[0]&511] = 0
+				case d.level == portable:
+					idct(block, shape, &d.ws, out, c.stride)
+					*(*[64]int16)(block[:]) = [64]int16{}
+				default:
+					_ = out[7*c.stride+7]
+					d.to[d.waiting] = target{at + 8*h, c.stride}
+					if d.waiting++; d.waiting == d.level.lanes() {
+						d.flush()
+					}
 				}
-				idct(&d.block, shape, &d.ws, out[8*h:], c.stride)
 			}
 		}
 	}
 	return 0
+}
+
+// flush reconstructs the blocks of the group, which must be full.
+func (d *Decoder) flush() {
+	fastIDCT(d.level, &d.group, d.pix, &d.to)
+	d.waiting = 0
 }
 
 // skip reads past a unit.

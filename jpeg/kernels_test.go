@@ -1,0 +1,186 @@
+package jpeg
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"testing"
+)
+
+// fast lists the levels with kernels that this machine has, or skips.
+func fast(t testing.TB) (all []level) {
+	for l := portable + 1; l <= best(); l++ {
+		all = append(all, l)
+	}
+	if len(all) == 0 {
+		t.Skip("this CPU has the portable level alone")
+	}
+	return all
+}
+
+// anyBlock fills a block with coefficients of one of many kinds.
+func anyBlock(r *random, c *coefficients) {
+	*c = coefficients{}
+	switch kind := r.below(8); kind {
+	case 0: // a photo's
+		some(r, c, r.below(20), 1+r.below(8), 1+r.below(8), 100)
+	case 1: // whatever fits in 16 bits
+		for i := range 64 {
+			c[i] = int16(r.below(1 << 16))
+		}
+	case 2: // extremes
+		for i := range 64 {
+			c[i] = [5]int16{-1 << 15, 1<<15 - 1, -1, 0, 1}[r.below(5)]
+		}
+	case 3: // a first row without others
+		for i := range 8 {
+			c[i] = int16(r.below(1<<16) >> r.below(16))
+		}
+	case 4: // and with one small coefficient elsewhere
+		for i := range 8 {
+			c[i] = int16(r.below(1 << 16))
+		}
+		c[8+r.below(56)] = 1
+	case 5: // one column
+		x := r.below(8)
+		for y := range 8 {
+			c[8*y+x] = int16(r.below(1<<16) >> r.below(16))
+		}
+	case 6: // around the ends of the samples' range
+		for range r.below(6) {
+			c[r.below(64)] = int16(r.below(4096) - 2048)
+		}
+	case 7: // few of any size
+		for range 1 + r.below(4) {
+			c[r.below(64)] = int16(r.below(1<<16) >> r.below(16))
+		}
+	}
+}
+
+func TestVectorIDCT(t *testing.T) {
+	for _, l := range fast(t) {
+		r := random(7)
+		var g group
+		lanes := l.lanes()
+		for range 60000 {
+			var block [maxLanes]coefficients
+			var to [maxLanes]target
+			pix := make([]uint8, 64*8) // the blocks lie side by side, with more columns between
+			for i := range lanes {
+				anyBlock(&r, &block[i])
+				for k := range 64 {
+					g.block(i)[l.place(k)] = block[i][k]
+				}
+				to[i] = target{16*i + r.below(8), 64}
+			}
+			want := bytes.Clone(pix)
+			for i := range lanes {
+				idctWide(&block[i], want[to[i][0]:], to[i][1])
+			}
+			fastIDCT(l, &g, pix, &to)
+			if !bytes.Equal(pix, want) {
+				t.Fatalf("%v: blocks %v: got %v, want %v", l, block[:lanes], pix, want)
+			}
+			if g != (group{}) {
+				t.Fatalf("%v: coefficients are left", l)
+			}
+		}
+	}
+}
+
+// Each place of a block is its own.
+func TestPlaces(t *testing.T) {
+	for l := portable; l <= avx512; l++ {
+		seen := map[int]bool{}
+		for i := range l.lanes() {
+			for k := range 64 {
+				seen[8*i+l.place(k)] = true
+			}
+		}
+		if len(seen) != 64*l.lanes() || seen[64*l.lanes()] {
+			t.Errorf("%v: %d places for %d blocks", l, len(seen), l.lanes())
+		}
+	}
+}
+
+// sameOutcome fails unless two decoders agree in every sample, warning and error.
+func sameOutcome(p, want *Planes, err, wantErr error) error {
+	if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+		return fmt.Errorf("error %v, want %v", err, wantErr)
+	}
+	if err != nil {
+		return nil
+	}
+	if p.Region != want.Region || p.Warnings != want.Warnings || len(p.Channel) != len(want.Channel) {
+		return fmt.Errorf("region %v, warnings %v, %d planes, want %v, %v, %d", p.Region, p.Warnings, len(p.Channel), want.Region, want.Warnings, len(want.Channel))
+	}
+	for i, c := range p.Channel {
+		if w := want.Channel[i]; c.W != w.W || c.H != w.H || c.DX != w.DX || c.DY != w.DY || c.Stride != w.Stride || !bytes.Equal(c.Pix, w.Pix) {
+			return fmt.Errorf("plane %d differs", i)
+		}
+	}
+	return nil
+}
+
+// agree decodes with every level and returns the portable result.
+func agree(t *testing.T, b []byte, region image.Rectangle, maxPixels int) (*Planes, error) {
+	t.Helper()
+	want, wantErr := new(Decoder).decode(portable, b, region, maxPixels)
+	for l := portable + 1; l <= best(); l++ {
+		p, err := new(Decoder).decode(l, b, region, maxPixels)
+		if err := sameOutcome(p, want, err, wantErr); err != nil {
+			t.Fatalf("%v, region %v: %v", l, region, err)
+		}
+	}
+	return want, wantErr
+}
+
+func TestLevelsAgree(t *testing.T) {
+	fast(t)
+	r := random(8)
+	for name, p := range pictures {
+		b := p.file()
+		for i := range 10 {
+			x, y := r.below(p.w), r.below(p.h)
+			region := image.Rect(x, y, x+1+r.below(p.w), y+1+r.below(p.h))
+			if i == 0 {
+				region = image.Rectangle{}
+			}
+			if _, err := agree(t, b, region, MaxPixels); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+func TestLevelsAgreeOnPhotos(t *testing.T) {
+	fast(t)
+	for i, b := range photos(t, 7, 1000) {
+		h, err := ReadHeader(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		region := image.Rectangle{}
+		if i%2 == 0 {
+			region = middle(h.Width, h.Height)
+		}
+		if _, err := agree(t, b, region, MaxPixels); err != nil {
+			t.Errorf("photo %d: %v", i, err)
+		}
+	}
+}
+
+func TestChooseLevel(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		best level
+		want level
+	}{
+		{"", avx512, avx512}, {"", portable, portable}, {"avx2", avx512, avx2}, {"portable", avx512, portable},
+		{"avx512", avx512, avx512}, {"avx512", avx2, avx2}, {"sse", avx2, avx2},
+	} {
+		if got := choose(c.name, c.best); got != c.want {
+			t.Errorf("choose(%q, %v) = %v, want %v", c.name, c.best, got, c.want)
+		}
+	}
+}
