@@ -61,20 +61,25 @@ func fastRGB(_ level, r, g, b []uint8, y, cb, cr *values) {
 	rgbAVX2(&r[0], &g[0], &b[0], len(r), &y[0], &cb[0], &cr[0])
 }
 
-func fastNormalize(l level, dst []float32, src []uint8) {
-	if l == avx512 {
-		normalizeAVX512(&dst[0], &src[0], len(src))
-		return
+// fastRows is NormalizeRows of at least one row of at least lanes bytes. For a stream dst begins
+// a line of the cache, and so does every row.
+func fastRows(l level, dst []float32, src []uint8, r Rows) {
+	kernel := normalizeAVX2
+	switch {
+	case l == avx512 && r.Flip && r.Stream:
+		kernel = normalizeFlippedStreamAVX512
+	case l == avx512 && r.Flip:
+		kernel = normalizeFlippedAVX512
+	case l == avx512 && r.Stream:
+		kernel = normalizeStreamAVX512
+	case l == avx512:
+		kernel = normalizeAVX512
+	case r.Flip && r.Stream:
+		kernel = normalizeFlippedStreamAVX2
+	case r.Flip:
+		kernel = normalizeFlippedAVX2
+	case r.Stream:
+		kernel = normalizeStreamAVX2
 	}
-	normalizeAVX2(&dst[0], &src[0], len(src))
-}
-
-func fastNormalizeFlipped(l level, dst []float32, src []uint8, w int) {
-	for at := 0; at < len(src); at += w {
-		if l == avx512 {
-			normalizeFlippedAVX512(&dst[at], &src[at], w)
-		} else {
-			normalizeFlippedAVX2(&dst[at], &src[at], w)
-		}
-	}
+	kernel(&dst[0], &src[0], r.W, r.N, r.Stride)
 }

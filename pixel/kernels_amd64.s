@@ -451,35 +451,45 @@ done:
 	VZEROUPPER
 	RET
 
-// func normalizeAVX2(dst *float32, src *uint8, n int)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·normalizeAVX2(SB), NOSPLIT, $0-24
+// func normalizeAVX2(dst *float32, src *uint8, w int, n int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·normalizeAVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
-	MOVQ         n+16(FP), DX
+	MOVQ         w+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), SI
 	VPBROADCASTD word000000ff<>+0(SB), Y0
 	VPBROADCASTD word3b808081<>+0(SB), Y1
 	VPBROADCASTD word437f0000<>+0(SB), Y2
-	SUBQ         $0x08, DX
-	XORQ         BX, BX
+	MOVQ         DX, DI
+	SUBQ         $0x08, DI
+
+row:
+	XORQ R8, R8
 
 group:
-	VPMOVZXBD    (CX)(BX*1), Y3
+	PREFETCHT0   2048(CX)(R8*1)
+	VPMOVZXBD    (CX)(R8*1), Y3
 	VPADDD       Y3, Y3, Y3
 	VPSUBD       Y0, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y1, Y3, Y4
 	VFNMADD231PS Y2, Y4, Y3
 	VFMADD231PS  Y1, Y3, Y4
-	VMOVUPS      Y4, (AX)(BX*4)
-	CMPQ         BX, DX
-	JGE          done
-	ADDQ         $0x08, BX
-	CMPQ         BX, DX
-	CMOVQGT      DX, BX
+	VMOVUPS      Y4, (AX)(R8*4)
+	CMPQ         R8, DI
+	JGE          next
+	ADDQ         $0x08, R8
+	CMPQ         R8, DI
+	CMOVQGT      DI, R8
 	JMP          group
 
-done:
+next:
+	LEAQ (AX)(DX*4), AX
+	ADDQ SI, CX
+	DECQ BX
+	JNZ  row
 	VZEROUPPER
 	RET
 
@@ -491,44 +501,6 @@ GLOBL word3b808081<>(SB), RODATA|NOPTR, $4
 
 DATA word437f0000<>+0(SB)/4, $0x437f0000
 GLOBL word437f0000<>(SB), RODATA|NOPTR, $4
-
-// func normalizeFlippedAVX2(dst *float32, src *uint8, n int)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·normalizeFlippedAVX2(SB), NOSPLIT, $0-24
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         n+16(FP), DX
-	VMOVQ        backwards<>+8(SB), X0
-	LEAQ         -8(CX)(DX*1), CX
-	VPBROADCASTD word000000ff<>+0(SB), Y1
-	VPBROADCASTD word3b808081<>+0(SB), Y2
-	VPBROADCASTD word437f0000<>+0(SB), Y3
-	SUBQ         $0x08, DX
-	XORQ         BX, BX
-
-group:
-	MOVQ         CX, SI
-	SUBQ         BX, SI
-	VMOVQ        (SI), X4
-	VPSHUFB      X0, X4, X4
-	VPMOVZXBD    X4, Y4
-	VPADDD       Y4, Y4, Y4
-	VPSUBD       Y1, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y2, Y4, Y5
-	VFNMADD231PS Y3, Y5, Y4
-	VFMADD231PS  Y2, Y4, Y5
-	VMOVUPS      Y5, (AX)(BX*4)
-	CMPQ         BX, DX
-	JGE          done
-	ADDQ         $0x08, BX
-	CMPQ         BX, DX
-	CMOVQGT      DX, BX
-	JMP          group
-
-done:
-	VZEROUPPER
-	RET
 
 DATA backwards<>+0(SB)/1, $0x0f
 DATA backwards<>+1(SB)/1, $0x0e
@@ -547,6 +519,146 @@ DATA backwards<>+13(SB)/1, $0x02
 DATA backwards<>+14(SB)/1, $0x01
 DATA backwards<>+15(SB)/1, $0x00
 GLOBL backwards<>(SB), RODATA|NOPTR, $16
+
+// func normalizeFlippedAVX2(dst *float32, src *uint8, w int, n int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·normalizeFlippedAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), SI
+	VPBROADCASTD word000000ff<>+0(SB), Y0
+	VPBROADCASTD word3b808081<>+0(SB), Y1
+	VPBROADCASTD word437f0000<>+0(SB), Y2
+	MOVQ         DX, DI
+	SUBQ         $0x08, DI
+	VMOVQ        backwards<>+8(SB), X3
+	LEAQ         -8(CX)(DX*1), CX
+
+row:
+	XORQ R8, R8
+
+group:
+	PREFETCHT0   2048(CX)(R8*1)
+	MOVQ         CX, R9
+	SUBQ         R8, R9
+	VMOVQ        (R9), X4
+	VPSHUFB      X3, X4, X4
+	VPMOVZXBD    X4, Y4
+	VPADDD       Y4, Y4, Y4
+	VPSUBD       Y0, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y1, Y4, Y5
+	VFNMADD231PS Y2, Y5, Y4
+	VFMADD231PS  Y1, Y4, Y5
+	VMOVUPS      Y5, (AX)(R8*4)
+	CMPQ         R8, DI
+	JGE          next
+	ADDQ         $0x08, R8
+	CMPQ         R8, DI
+	CMOVQGT      DI, R8
+	JMP          group
+
+next:
+	LEAQ (AX)(DX*4), AX
+	ADDQ SI, CX
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func normalizeStreamAVX2(dst *float32, src *uint8, w int, n int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·normalizeStreamAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), SI
+	VPBROADCASTD word000000ff<>+0(SB), Y0
+	VPBROADCASTD word3b808081<>+0(SB), Y1
+	VPBROADCASTD word437f0000<>+0(SB), Y2
+	MOVQ         DX, DI
+	SUBQ         $0x08, DI
+
+row:
+	XORQ R8, R8
+
+group:
+	PREFETCHT0   2048(CX)(R8*1)
+	VPMOVZXBD    (CX)(R8*1), Y3
+	VPADDD       Y3, Y3, Y3
+	VPSUBD       Y0, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y1, Y3, Y4
+	VFNMADD231PS Y2, Y4, Y3
+	VFMADD231PS  Y1, Y3, Y4
+	VMOVNTPS     Y4, (AX)(R8*4)
+	CMPQ         R8, DI
+	JGE          next
+	ADDQ         $0x08, R8
+	CMPQ         R8, DI
+	CMOVQGT      DI, R8
+	JMP          group
+
+next:
+	LEAQ (AX)(DX*4), AX
+	ADDQ SI, CX
+	DECQ BX
+	JNZ  row
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeFlippedStreamAVX2(dst *float32, src *uint8, w int, n int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·normalizeFlippedStreamAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), SI
+	VPBROADCASTD word000000ff<>+0(SB), Y0
+	VPBROADCASTD word3b808081<>+0(SB), Y1
+	VPBROADCASTD word437f0000<>+0(SB), Y2
+	MOVQ         DX, DI
+	SUBQ         $0x08, DI
+	VMOVQ        backwards<>+8(SB), X3
+	LEAQ         -8(CX)(DX*1), CX
+
+row:
+	XORQ R8, R8
+
+group:
+	PREFETCHT0   2048(CX)(R8*1)
+	MOVQ         CX, R9
+	SUBQ         R8, R9
+	VMOVQ        (R9), X4
+	VPSHUFB      X3, X4, X4
+	VPMOVZXBD    X4, Y4
+	VPADDD       Y4, Y4, Y4
+	VPSUBD       Y0, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y1, Y4, Y5
+	VFNMADD231PS Y2, Y5, Y4
+	VFMADD231PS  Y1, Y4, Y5
+	VMOVNTPS     Y5, (AX)(R8*4)
+	CMPQ         R8, DI
+	JGE          next
+	ADDQ         $0x08, R8
+	CMPQ         R8, DI
+	CMOVQGT      DI, R8
+	JMP          group
+
+next:
+	LEAQ (AX)(DX*4), AX
+	ADDQ SI, CX
+	DECQ BX
+	JNZ  row
+	SFENCE
+	VZEROUPPER
+	RET
 
 // func affineAVX512(dst *int16, n int, pix *uint8, stride int, x int32, y int32, dx int32, dy int32, wx *uint32, groups int, wy *uint32, pairs int, shift uint32, round uint32)
 // Requires: AVX, AVX512BW, AVX512F, CMOV
@@ -917,73 +1029,185 @@ done:
 	VZEROUPPER
 	RET
 
-// func normalizeAVX512(dst *float32, src *uint8, n int)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·normalizeAVX512(SB), NOSPLIT, $0-24
+// func normalizeAVX512(dst *float32, src *uint8, w int, n int, stride int)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·normalizeAVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
-	MOVQ         n+16(FP), DX
+	MOVQ         w+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), SI
 	VPBROADCASTD word000000ff<>+0(SB), Z0
 	VPBROADCASTD word3b808081<>+0(SB), Z1
 	VPBROADCASTD word437f0000<>+0(SB), Z2
-	SUBQ         $0x10, DX
-	XORQ         BX, BX
+	MOVQ         DX, DI
+	SUBQ         $0x10, DI
+
+row:
+	XORQ R8, R8
 
 group:
-	VPMOVZXBD    (CX)(BX*1), Z3
+	PREFETCHT0   2048(CX)(R8*1)
+	VPMOVZXBD    (CX)(R8*1), Z3
 	VPADDD       Z3, Z3, Z3
 	VPSUBD       Z0, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z1, Z3, Z4
 	VFNMADD231PS Z2, Z4, Z3
 	VFMADD231PS  Z1, Z3, Z4
-	VMOVUPS      Z4, (AX)(BX*4)
-	CMPQ         BX, DX
-	JGE          done
-	ADDQ         $0x10, BX
-	CMPQ         BX, DX
-	CMOVQGT      DX, BX
+	VMOVUPS      Z4, (AX)(R8*4)
+	CMPQ         R8, DI
+	JGE          next
+	ADDQ         $0x10, R8
+	CMPQ         R8, DI
+	CMOVQGT      DI, R8
 	JMP          group
 
-done:
+next:
+	LEAQ (AX)(DX*4), AX
+	ADDQ SI, CX
+	DECQ BX
+	JNZ  row
 	VZEROUPPER
 	RET
 
-// func normalizeFlippedAVX512(dst *float32, src *uint8, n int)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·normalizeFlippedAVX512(SB), NOSPLIT, $0-24
+// func normalizeFlippedAVX512(dst *float32, src *uint8, w int, n int, stride int)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·normalizeFlippedAVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
-	MOVQ         n+16(FP), DX
-	VMOVDQU      backwards<>+0(SB), X0
+	MOVQ         w+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), SI
+	VPBROADCASTD word000000ff<>+0(SB), Z0
+	VPBROADCASTD word3b808081<>+0(SB), Z1
+	VPBROADCASTD word437f0000<>+0(SB), Z2
+	MOVQ         DX, DI
+	SUBQ         $0x10, DI
+	VMOVDQU      backwards<>+0(SB), X3
 	LEAQ         -16(CX)(DX*1), CX
-	VPBROADCASTD word000000ff<>+0(SB), Z1
-	VPBROADCASTD word3b808081<>+0(SB), Z2
-	VPBROADCASTD word437f0000<>+0(SB), Z3
-	SUBQ         $0x10, DX
-	XORQ         BX, BX
+
+row:
+	XORQ R8, R8
 
 group:
-	MOVQ         CX, SI
-	SUBQ         BX, SI
-	VMOVDQU      (SI), X4
-	VPSHUFB      X0, X4, X4
+	PREFETCHT0   2048(CX)(R8*1)
+	MOVQ         CX, R9
+	SUBQ         R8, R9
+	VMOVDQU      (R9), X4
+	VPSHUFB      X3, X4, X4
 	VPMOVZXBD    X4, Z4
 	VPADDD       Z4, Z4, Z4
-	VPSUBD       Z1, Z4, Z4
+	VPSUBD       Z0, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VMULPS       Z2, Z4, Z5
-	VFNMADD231PS Z3, Z5, Z4
-	VFMADD231PS  Z2, Z4, Z5
-	VMOVUPS      Z5, (AX)(BX*4)
-	CMPQ         BX, DX
-	JGE          done
-	ADDQ         $0x10, BX
-	CMPQ         BX, DX
-	CMOVQGT      DX, BX
+	VMULPS       Z1, Z4, Z5
+	VFNMADD231PS Z2, Z5, Z4
+	VFMADD231PS  Z1, Z4, Z5
+	VMOVUPS      Z5, (AX)(R8*4)
+	CMPQ         R8, DI
+	JGE          next
+	ADDQ         $0x10, R8
+	CMPQ         R8, DI
+	CMOVQGT      DI, R8
 	JMP          group
 
-done:
+next:
+	LEAQ (AX)(DX*4), AX
+	ADDQ SI, CX
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func normalizeStreamAVX512(dst *float32, src *uint8, w int, n int, stride int)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·normalizeStreamAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), SI
+	VPBROADCASTD word000000ff<>+0(SB), Z0
+	VPBROADCASTD word3b808081<>+0(SB), Z1
+	VPBROADCASTD word437f0000<>+0(SB), Z2
+	MOVQ         DX, DI
+	SUBQ         $0x10, DI
+
+row:
+	XORQ R8, R8
+
+group:
+	PREFETCHT0   2048(CX)(R8*1)
+	VPMOVZXBD    (CX)(R8*1), Z3
+	VPADDD       Z3, Z3, Z3
+	VPSUBD       Z0, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z1, Z3, Z4
+	VFNMADD231PS Z2, Z4, Z3
+	VFMADD231PS  Z1, Z3, Z4
+	VMOVNTPS     Z4, (AX)(R8*4)
+	CMPQ         R8, DI
+	JGE          next
+	ADDQ         $0x10, R8
+	CMPQ         R8, DI
+	CMOVQGT      DI, R8
+	JMP          group
+
+next:
+	LEAQ (AX)(DX*4), AX
+	ADDQ SI, CX
+	DECQ BX
+	JNZ  row
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func normalizeFlippedStreamAVX512(dst *float32, src *uint8, w int, n int, stride int)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·normalizeFlippedStreamAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), SI
+	VPBROADCASTD word000000ff<>+0(SB), Z0
+	VPBROADCASTD word3b808081<>+0(SB), Z1
+	VPBROADCASTD word437f0000<>+0(SB), Z2
+	MOVQ         DX, DI
+	SUBQ         $0x10, DI
+	VMOVDQU      backwards<>+0(SB), X3
+	LEAQ         -16(CX)(DX*1), CX
+
+row:
+	XORQ R8, R8
+
+group:
+	PREFETCHT0   2048(CX)(R8*1)
+	MOVQ         CX, R9
+	SUBQ         R8, R9
+	VMOVDQU      (R9), X4
+	VPSHUFB      X3, X4, X4
+	VPMOVZXBD    X4, Z4
+	VPADDD       Z4, Z4, Z4
+	VPSUBD       Z0, Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z1, Z4, Z5
+	VFNMADD231PS Z2, Z5, Z4
+	VFMADD231PS  Z1, Z4, Z5
+	VMOVNTPS     Z5, (AX)(R8*4)
+	CMPQ         R8, DI
+	JGE          next
+	ADDQ         $0x10, R8
+	CMPQ         R8, DI
+	CMOVQGT      DI, R8
+	JMP          group
+
+next:
+	LEAQ (AX)(DX*4), AX
+	ADDQ SI, CX
+	DECQ BX
+	JNZ  row
+	SFENCE
 	VZEROUPPER
 	RET
 

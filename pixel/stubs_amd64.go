@@ -24,15 +24,25 @@ func rowAVX2(dst *int32, n int, row *uint8, at *int32, weights *uint32, groups i
 //go:noescape
 func columnsAVX2(dst *int16, n int, rows **[256]int32, weights *int32, taps int, shift uint32, round uint32)
 
-// normalizeAVX2 writes x/127.5 - 1 of n bytes.
+// normalizeAVX2 writes x/127.5 - 1 of n rows of w bytes.
 //
 //go:noescape
-func normalizeAVX2(dst *float32, src *uint8, n int)
+func normalizeAVX2(dst *float32, src *uint8, w int, n int, stride int)
 
-// normalizeFlippedAVX2 writes x/127.5 - 1 of n bytes from the last to the first.
+// normalizeFlippedAVX2 writes x/127.5 - 1 of n rows of w bytes, each from its last to its first.
 //
 //go:noescape
-func normalizeFlippedAVX2(dst *float32, src *uint8, n int)
+func normalizeFlippedAVX2(dst *float32, src *uint8, w int, n int, stride int)
+
+// normalizeStreamAVX2 writes x/127.5 - 1 of n rows of w bytes. It writes past the caches: dst and w are multiples of a vector.
+//
+//go:noescape
+func normalizeStreamAVX2(dst *float32, src *uint8, w int, n int, stride int)
+
+// normalizeFlippedStreamAVX2 writes x/127.5 - 1 of n rows of w bytes, each from its last to its first. It writes past the caches: dst and w are multiples of a vector.
+//
+//go:noescape
+func normalizeFlippedStreamAVX2(dst *float32, src *uint8, w int, n int, stride int)
 
 // affineAVX512 writes n values a plane, each from a window of 4 groups by 2 pairs bytes.
 //
@@ -54,15 +64,25 @@ func rowAVX512(dst *int32, n int, row *uint8, at *int32, weights *uint32, groups
 //go:noescape
 func columnsAVX512(dst *int16, n int, rows **[256]int32, weights *int32, taps int, shift uint32, round uint32)
 
-// normalizeAVX512 writes x/127.5 - 1 of n bytes.
+// normalizeAVX512 writes x/127.5 - 1 of n rows of w bytes.
 //
 //go:noescape
-func normalizeAVX512(dst *float32, src *uint8, n int)
+func normalizeAVX512(dst *float32, src *uint8, w int, n int, stride int)
 
-// normalizeFlippedAVX512 writes x/127.5 - 1 of n bytes from the last to the first.
+// normalizeFlippedAVX512 writes x/127.5 - 1 of n rows of w bytes, each from its last to its first.
 //
 //go:noescape
-func normalizeFlippedAVX512(dst *float32, src *uint8, n int)
+func normalizeFlippedAVX512(dst *float32, src *uint8, w int, n int, stride int)
+
+// normalizeStreamAVX512 writes x/127.5 - 1 of n rows of w bytes. It writes past the caches: dst and w are multiples of a vector.
+//
+//go:noescape
+func normalizeStreamAVX512(dst *float32, src *uint8, w int, n int, stride int)
+
+// normalizeFlippedStreamAVX512 writes x/127.5 - 1 of n rows of w bytes, each from its last to its first. It writes past the caches: dst and w are multiples of a vector.
+//
+//go:noescape
+func normalizeFlippedStreamAVX512(dst *float32, src *uint8, w int, n int, stride int)
 
 // rgbAVX2 converts n values, at least 16, to bytes.
 //
