@@ -17,8 +17,7 @@ var zigzag = [64]uint8{
 
 // dequantizer holds for each place in the stream
 //
-//	bits  0-8   the place in the coefficients, in words
-//	bits  9-14  the place in the block, row by row
+//	bits  0-15  the place in the coefficients, in words
 //	bits 16-31  the quantiser
 //
 // Places from 64 on, which an end of block reaches with a value of 0 and otherwise damage alone,
@@ -29,8 +28,7 @@ func (q *dequantizer) set(table *[64]uint16, l level) {
 	for i := range q {
 		q[i] = 1<<16 | uint32(64*l.lanes())
 		if i < 64 {
-			k := int(zigzag[i])
-			q[i] = uint32(table[i])<<16 | uint32(k)<<9 | uint32(l.place(k))
+			q[i] = uint32(table[i])<<16 | uint32(l.place(int(zigzag[i])))
 		}
 	}
 }
@@ -88,7 +86,7 @@ func (b *bits) used() int { return 8*b.pos - int(b.n) }
 // taken from at least 32. The bits below the n counted ones are right too: or-ing the next byte
 // over them changes nothing.
 //
-// Both functions repeat the same few lines, and call nothing: the compiler would inline none of
+// Both functions, whose twins in assembly are decodeBlock and skipBlock, repeat the same few lines, and call nothing: the compiler would inline none of
 // it, and keep the state in memory around every call. This is what the time goes to.
 
 // block decodes one block: its DC difference, added to pred, and AC coefficients. c must be clear.
@@ -108,7 +106,7 @@ func (b *bits) block(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int
 	v := int32(e) >> 16
 	buf <<= e & 63
 	n -= uint(e & 63)
-	if e&entryWhole == 0 {
+	if e&entryPart != 0 {
 		size := uint(v)
 		v = value(buf, size)
 		buf <<= size & 63
@@ -136,7 +134,7 @@ func (b *bits) block(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int
 		v := int32(e) >> 16
 		buf <<= e & 63
 		n -= uint(e & 63)
-		if e&entryWhole == 0 {
+		if e&entryPart != 0 {
 			size := uint(v & 15)
 			v = value(buf, size)
 			buf <<= size & 63
@@ -153,7 +151,7 @@ func (b *bits) block(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int
 	if c[q[127]&511] != 0 {
 		return faultRange
 	}
-	shape = shape >> 9 & shapeAC
+	shape &= shapeAC
 	if large >= wideAC {
 		shape |= shapeWide
 	}
@@ -177,7 +175,7 @@ func (b *bits) skip(dc, ac *huffman, pred *int32) int {
 	v := int32(e) >> 16
 	buf <<= e & 63
 	n -= uint(e & 63)
-	if e&entryWhole == 0 {
+	if e&entryPart != 0 {
 		size := uint(v)
 		v = value(buf, size)
 		buf <<= size & 63
@@ -193,9 +191,9 @@ func (b *bits) skip(dc, ac *huffman, pred *int32) int {
 			n |= 56
 		}
 		if e := uint32(ac.skip[buf>>(64-lutBits)]); e != 0 && k < ac.together {
-			buf <<= e & 31
-			n -= uint(e & 31)
-			k += int(e >> 5 & 127)
+			buf <<= e & 63
+			n -= uint(e & 63)
+			k += int(e >> 6 & 127)
 			last = e
 			continue
 		}
@@ -207,7 +205,7 @@ func (b *bits) skip(dc, ac *huffman, pred *int32) int {
 			}
 		}
 		size := uint(0)
-		if e&entryWhole == 0 {
+		if e&entryPart != 0 {
 			size = uint(e >> 16 & 15)
 		}
 		buf <<= (uint(e)&63 + size) & 63

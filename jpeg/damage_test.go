@@ -149,10 +149,11 @@ func TestRestartMarkers(t *testing.T) {
 	}
 }
 
-// check holds a decoder against the slow one and image/jpeg on any bytes.
+// check holds a decoder, of every level, against the slow one and image/jpeg on any bytes.
 func check(t *testing.T, d *Decoder, b []byte) {
 	t.Helper()
 	const maxPixels = 1 << 15
+	agree(t, b, image.Rectangle{}, maxPixels)
 	p, err := d.Decode(b, image.Rectangle{}, maxPixels)
 	if err != nil && !errors.Is(err, ErrFormat) {
 		for _, known := range []error{ErrShort, ErrFallback, ErrUnsupported, ErrTooLarge} {
@@ -188,7 +189,9 @@ func check(t *testing.T, d *Decoder, b []byte) {
 	seed := crc32.ChecksumIEEE(b)
 	r := random(seed)
 	x, y := r.below(h.Width), r.below(h.Height)
-	p, err = d.Decode(b, image.Rect(x, y, x+1+r.below(40), y+1+r.below(40)), maxPixels)
+	region := image.Rect(x, y, x+1+r.below(40), y+1+r.below(40))
+	agree(t, b, region, maxPixels)
+	p, err = d.Decode(b, region, maxPixels)
 	if err != nil {
 		t.Fatalf("a part of what decodes: %v", err)
 	}

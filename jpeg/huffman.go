@@ -16,27 +16,28 @@ const maxTables = 16
 
 // An entry of huffman.fast or huffman.rest is
 //
-//	bits  0-5   bits to drop: the code's, and the value's too where entryWhole is set
+//	bits  0-5   bits to drop: the code's, and the value's too where the entry holds it
+//	bit   7     entryPart: it doesn't
 //	bits  8-14  coefficients to move on: run + 1, 16 for ZRL, 64 for EOB (AC only)
-//	bit  15     entryWhole: the value is in the entry
-//	bits 16-31  the value, signed; or the symbol where entryWhole is not set
+//	bits 16-31  the value, signed; or the symbol where entryPart is set
 //
 // With no bits to drop, one of fast has in its upper half the number of the restSize entries of
-// rest where codes that begin like this are found, and one of rest stands for no code.
+// rest where codes that begin like this are found, and entryPart; and one of rest is 0 and stands
+// for no code.
 const (
-	entryWhole = 1 << 15
-	restSize   = 1 << (16 - lutBits)
+	entryPart = 1 << 7
+	restSize  = 1 << (16 - lutBits)
 )
 
 // An entry of huffman.skip takes several symbols of a block at once where their codes are in the
 // index, the last one's value perhaps beyond it:
 //
-//	bits  0-4   bits to drop, values included
-//	bits  5-11  coefficients to move on
-//	bit  12     entryZero: the last symbol is EOB or ZRL
+//	bits  0-5   bits to drop, values included
+//	bits  6-12  coefficients to move on
+//	bit  13     entryZero: the last symbol is EOB or ZRL
 //
 // and 0 where fast must be asked.
-const entryZero = 1 << 12
+const entryZero = 1 << 13
 
 // huffman is a Huffman table ready for decoding.
 type huffman struct {
@@ -58,7 +59,9 @@ func (h *huffman) build(spec []byte, ac bool) error {
 	h.spec = append(h.spec[:0], spec...)
 	h.ac = ac
 	h.together = 0
-	clear(h.fast[:])
+	for i := range h.fast {
+		h.fast[i] = entryPart
+	}
 	h.rest = append(h.rest[:0], make([]uint32, restSize)...)
 	code, symbols := uint32(0), spec[16:]
 	for l := 1; l <= 16; l++ {
@@ -91,8 +94,8 @@ func (h *huffman) enter(code uint32, l int, symbol uint8) {
 		run = h.fast[code<<free : (code+1)<<free]
 	} else {
 		first := &h.fast[code>>-free]
-		if *first == 0 {
-			*first = uint32(len(h.rest)/restSize) << 16
+		if *first == entryPart {
+			*first = uint32(len(h.rest)/restSize)<<16 | entryPart
 			h.rest = append(h.rest, make([]uint32, restSize)...)
 		}
 		free = 16 - l
@@ -101,11 +104,11 @@ func (h *huffman) enter(code uint32, l int, symbol uint8) {
 	}
 	for j := range run {
 		if size > free {
-			run[j] = uint32(l) | advance<<8 | uint32(symbol)<<16
+			run[j] = uint32(l) | entryPart | advance<<8 | uint32(symbol)<<16
 			continue
 		}
 		v := extend(uint32(j)>>(free-size), size)
-		run[j] = uint32(l+size) | advance<<8 | entryWhole | uint32(uint16(v))<<16
+		run[j] = uint32(l+size) | advance<<8 | uint32(uint16(v))<<16
 	}
 }
 
@@ -123,10 +126,10 @@ func (h *huffman) group() {
 			}
 			before = way
 			used, way = used+l, way+advance
-			if e&entryWhole == 0 {
+			if e&entryPart != 0 {
 				used += int(e >> 16 & 15)
 			}
-			entry = used | way<<5
+			entry = used | way<<6
 			if e>>16 == 0 {
 				entry |= entryZero
 			}

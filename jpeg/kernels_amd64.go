@@ -1,6 +1,10 @@
 package jpeg
 
-import "golang.org/x/sys/cpu"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 //go:generate go run -C asm . -out ../kernels_amd64.s -stubs ../stubs_amd64.go -pkg jpeg
 
@@ -23,4 +27,26 @@ func fastIDCT(l level, g *group, pix []uint8, to *[maxLanes]target) {
 	} else {
 		idctAVX2(&g[0], &pix[0], to)
 	}
+}
+
+// Where assembly finds fields: a constant beyond its type is an error.
+const (
+	_ = -(unsafe.Offsetof(huffman{}.fast) ^ 0)
+	_ = -(unsafe.Offsetof(huffman{}.skip) ^ 4<<lutBits)
+	_ = -(unsafe.Offsetof(huffman{}.together) ^ 6<<lutBits)
+	_ = -(unsafe.Offsetof(huffman{}.rest) ^ (6<<lutBits + 8))
+	_ = -(unsafe.Offsetof(bits{}.buf) ^ 0)
+	_ = -(unsafe.Offsetof(bits{}.n) ^ 8)
+	_ = -(unsafe.Offsetof(bits{}.pos) ^ 16)
+	_ = -(unsafe.Offsetof(bits{}.data) ^ 24)
+)
+
+// fastBlock is bits.block for the levels with kernels.
+func (b *bits) fastBlock(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int32) int {
+	return decodeBlock(&b.buf, &dc.fast[0], &ac.fast[0], &q[0], &c[0], pred)
+}
+
+// fastSkip is bits.skip for the levels with kernels.
+func (b *bits) fastSkip(dc, ac *huffman, pred *int32) int {
+	return skipBlock(&b.buf, &dc.fast[0], &ac.fast[0], pred)
 }

@@ -864,3 +864,498 @@ large:
 	VPTESTNMQ Z1, Z1, K1
 	VMOVDQA64 Z3, K1, Z0
 	JMP       fits
+
+// func decodeBlock(b *uint64, dc *uint32, ac *uint32, q *uint32, c *int16, pred *int32) int
+// Requires: BMI2
+TEXT ·decodeBlock(SB), NOSPLIT, $0-56
+	MOVQ   b+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	ADDQ   24(AX), BX
+	MOVQ   ac+16(FP), SI
+	MOVQ   q+24(FP), DI
+	MOVQ   c+32(FP), R8
+	MOVQ   (BX), R9
+	BSWAPQ R9
+	SHRXQ  DX, R9, R9
+	ORQ    R9, CX
+	MOVL   $0x0000003f, R9
+	SUBL   DX, R9
+	SHRL   $0x03, R9
+	ADDQ   R9, BX
+	ORL    $0x38, DX
+	MOVQ   dc+8(FP), R10
+	MOVQ   CX, R11
+	SHRQ   $0x36, R11
+	MOVL   (R10)(R11*4), R9
+	TESTL  $0x0000003f, R9
+	JNZ    dcCode
+	SHRL   $0x10, R9
+	SHLL   $0x06, R9
+	MOVQ   CX, R11
+	SHRQ   $0x30, R11
+	ANDL   $0x0000003f, R11
+	ADDL   R11, R9
+	MOVQ   6152(R10), R11
+	MOVL   (R11)(R9*4), R9
+	TESTL  R9, R9
+	JZ     faultCode
+
+dcCode:
+	MOVL  R9, R10
+	SARL  $0x10, R10
+	MOVL  R9, R11
+	SHLXQ R11, CX, CX
+	ANDL  $0x3f, R11
+	SUBL  R11, DX
+	TESTL $0x00000080, R9
+	JZ    dcWhole
+	MOVL  R10, R9
+	ANDL  $0x0f, R9
+	MOVQ  CX, R12
+	SARQ  $0x3f, R12
+	NOTL  R12
+	MOVL  $0x0000003f, R10
+	SUBL  R9, R10
+	MOVQ  CX, R11
+	SHRQ  $0x01, R11
+	SHRXQ R10, R11, R10
+	SHLXQ R9, CX, CX
+	ANDL  $0x3f, R9
+	SUBL  R9, DX
+	MOVL  $0x00000001, R11
+	SHLXL R9, R11, R11
+	DECL  R11
+	ANDL  R12, R11
+	SUBL  R11, R10
+
+dcWhole:
+	MOVQ    pred+40(FP), R9
+	ADDL    (R9), R10
+	MOVL    R10, (R9)
+	MOVL    $0x00000001, R11
+	XORL    R12, R12
+	MOVWLZX -4(DI)(R11*4), R9
+	MOVWLZX -2(DI)(R11*4), R13
+	IMULL   R13, R10
+	MOVW    R10, (R8)(R9*2)
+
+refill:
+	MOVQ    (BX), R9
+	BSWAPQ  R9
+	SHRXQ   DX, R9, R9
+	ORQ     R9, CX
+	MOVL    $0x0000003f, R9
+	SUBL    DX, R9
+	SHRL    $0x03, R9
+	ADDQ    R9, BX
+	ORL     $0x38, DX
+	MOVQ    CX, R9
+	SHRQ    $0x36, R9
+	MOVL    (SI)(R9*4), R9
+	TESTB   $0x80, R9
+	JNZ     part
+	MOVL    R9, R10
+	SARL    $0x10, R10
+	MOVL    R9, R13
+	SHLXQ   R13, CX, CX
+	ANDL    $0x3f, R13
+	SUBL    R13, DX
+	SHRL    $0x08, R9
+	ANDL    $0x0000007f, R9
+	ADDL    R9, R11
+	MOVWLZX -4(DI)(R11*4), R9
+	MOVWLZX -2(DI)(R11*4), R13
+	IMULL   R13, R10
+	MOVW    R10, (R8)(R9*2)
+	ORL     R10, R12
+	CMPL    R11, $0x00000040
+	JGE     end
+	MOVQ    CX, R9
+	SHRQ    $0x36, R9
+	MOVL    (SI)(R9*4), R9
+	TESTB   $0x80, R9
+	JNZ     part
+	MOVL    R9, R10
+	SARL    $0x10, R10
+	MOVL    R9, R13
+	SHLXQ   R13, CX, CX
+	ANDL    $0x3f, R13
+	SUBL    R13, DX
+	SHRL    $0x08, R9
+	ANDL    $0x0000007f, R9
+	ADDL    R9, R11
+	MOVWLZX -4(DI)(R11*4), R9
+	MOVWLZX -2(DI)(R11*4), R13
+	IMULL   R13, R10
+	MOVW    R10, (R8)(R9*2)
+	ORL     R10, R12
+	CMPL    R11, $0x00000040
+	JGE     end
+	MOVQ    CX, R9
+	SHRQ    $0x36, R9
+	MOVL    (SI)(R9*4), R9
+	TESTB   $0x80, R9
+	JNZ     part
+	MOVL    R9, R10
+	SARL    $0x10, R10
+	MOVL    R9, R13
+	SHLXQ   R13, CX, CX
+	ANDL    $0x3f, R13
+	SUBL    R13, DX
+	SHRL    $0x08, R9
+	ANDL    $0x0000007f, R9
+	ADDL    R9, R11
+	MOVWLZX -4(DI)(R11*4), R9
+	MOVWLZX -2(DI)(R11*4), R13
+	IMULL   R13, R10
+	MOVW    R10, (R8)(R9*2)
+	ORL     R10, R12
+	CMPL    R11, $0x00000040
+	JGE     end
+	MOVQ    CX, R9
+	SHRQ    $0x36, R9
+	MOVL    (SI)(R9*4), R9
+	TESTB   $0x80, R9
+	JNZ     part
+	MOVL    R9, R10
+	SARL    $0x10, R10
+	MOVL    R9, R13
+	SHLXQ   R13, CX, CX
+	ANDL    $0x3f, R13
+	SUBL    R13, DX
+	SHRL    $0x08, R9
+	ANDL    $0x0000007f, R9
+	ADDL    R9, R11
+	MOVWLZX -4(DI)(R11*4), R9
+	MOVWLZX -2(DI)(R11*4), R13
+	IMULL   R13, R10
+	MOVW    R10, (R8)(R9*2)
+	ORL     R10, R12
+	CMPL    R11, $0x00000040
+	JGE     end
+	MOVQ    CX, R9
+	SHRQ    $0x36, R9
+	MOVL    (SI)(R9*4), R9
+	TESTB   $0x80, R9
+	JNZ     part
+	MOVL    R9, R10
+	SARL    $0x10, R10
+	MOVL    R9, R13
+	SHLXQ   R13, CX, CX
+	ANDL    $0x3f, R13
+	SUBL    R13, DX
+	SHRL    $0x08, R9
+	ANDL    $0x0000007f, R9
+	ADDL    R9, R11
+	MOVWLZX -4(DI)(R11*4), R9
+	MOVWLZX -2(DI)(R11*4), R13
+	IMULL   R13, R10
+	MOVW    R10, (R8)(R9*2)
+	ORL     R10, R12
+	CMPL    R11, $0x00000040
+	JGE     end
+	JMP     refill
+
+part:
+	MOVQ   (BX), R9
+	BSWAPQ R9
+	SHRXQ  DX, R9, R9
+	ORQ    R9, CX
+	MOVL   $0x0000003f, R9
+	SUBL   DX, R9
+	SHRL   $0x03, R9
+	ADDQ   R9, BX
+	ORL    $0x38, DX
+	MOVQ   CX, R13
+	SHRQ   $0x36, R13
+	MOVL   (SI)(R13*4), R9
+	TESTL  $0x0000003f, R9
+	JNZ    acCode
+	SHRL   $0x10, R9
+	SHLL   $0x06, R9
+	MOVQ   CX, R13
+	SHRQ   $0x30, R13
+	ANDL   $0x0000003f, R13
+	ADDL   R13, R9
+	MOVQ   6152(SI), R13
+	MOVL   (R13)(R9*4), R9
+	TESTL  R9, R9
+	JZ     faultCode
+
+acCode:
+	MOVL  R9, R10
+	SARL  $0x10, R10
+	MOVL  R9, R13
+	SHLXQ R13, CX, CX
+	ANDL  $0x3f, R13
+	SUBL  R13, DX
+	TESTL $0x00000080, R9
+	JZ    acWhole
+	MOVL  R10, R14
+	ANDL  $0x0f, R14
+	MOVQ  CX, R15
+	SARQ  $0x3f, R15
+	NOTL  R15
+	MOVL  $0x0000003f, R10
+	SUBL  R14, R10
+	MOVQ  CX, R13
+	SHRQ  $0x01, R13
+	SHRXQ R10, R13, R10
+	SHLXQ R14, CX, CX
+	ANDL  $0x3f, R14
+	SUBL  R14, DX
+	MOVL  $0x00000001, R13
+	SHLXL R14, R13, R13
+	DECL  R13
+	ANDL  R15, R13
+	SUBL  R13, R10
+
+acWhole:
+	SHRL    $0x08, R9
+	ANDL    $0x0000007f, R9
+	ADDL    R9, R11
+	MOVWLZX -4(DI)(R11*4), R9
+	MOVWLZX -2(DI)(R11*4), R13
+	IMULL   R13, R10
+	MOVW    R10, (R8)(R9*2)
+	ORL     R10, R12
+	CMPL    R11, $0x00000040
+	JLT     refill
+
+end:
+	MOVQ  CX, (AX)
+	MOVQ  DX, 8(AX)
+	SUBQ  24(AX), BX
+	MOVQ  BX, 16(AX)
+	CMPL  R11, $0x00000040
+	JLE   done
+	TESTL R10, R10
+	JNZ   faultRange
+
+done:
+	XORL  R9, R9
+	TESTL R12, R12
+	SETNE R9
+	MOVQ  R9, ret+48(FP)
+	RET
+
+faultRange:
+	MOVQ $-2, AX
+	MOVQ AX, ret+48(FP)
+	RET
+
+faultCode:
+	MOVQ CX, (AX)
+	MOVQ DX, 8(AX)
+	SUBQ 24(AX), BX
+	MOVQ BX, 16(AX)
+	MOVQ $-1, AX
+	MOVQ AX, ret+48(FP)
+	RET
+
+// func skipBlock(b *uint64, dc *uint32, ac *uint32, pred *int32) int
+// Requires: BMI2
+TEXT ·skipBlock(SB), NOSPLIT, $0-40
+	MOVQ   b+0(FP), AX
+	MOVQ   (AX), CX
+	MOVQ   8(AX), DX
+	MOVQ   16(AX), BX
+	ADDQ   24(AX), BX
+	MOVQ   ac+16(FP), SI
+	MOVQ   6144(SI), R10
+	MOVQ   (BX), DI
+	BSWAPQ DI
+	SHRXQ  DX, DI, DI
+	ORQ    DI, CX
+	MOVL   $0x0000003f, DI
+	SUBL   DX, DI
+	SHRL   $0x03, DI
+	ADDQ   DI, BX
+	ORL    $0x38, DX
+	MOVQ   dc+8(FP), R8
+	MOVQ   CX, R9
+	SHRQ   $0x36, R9
+	MOVL   (R8)(R9*4), DI
+	TESTL  $0x0000003f, DI
+	JNZ    dcCode
+	SHRL   $0x10, DI
+	SHLL   $0x06, DI
+	MOVQ   CX, R9
+	SHRQ   $0x30, R9
+	ANDL   $0x0000003f, R9
+	ADDL   R9, DI
+	MOVQ   6152(R8), R9
+	MOVL   (R9)(DI*4), DI
+	TESTL  DI, DI
+	JZ     faultCode
+
+dcCode:
+	MOVL  DI, R8
+	SARL  $0x10, R8
+	MOVL  DI, R9
+	SHLXQ R9, CX, CX
+	ANDL  $0x3f, R9
+	SUBL  R9, DX
+	TESTL $0x00000080, DI
+	JZ    dcWhole
+	MOVL  R8, DI
+	ANDL  $0x0f, DI
+	MOVQ  CX, R11
+	SARQ  $0x3f, R11
+	NOTL  R11
+	MOVL  $0x0000003f, R8
+	SUBL  DI, R8
+	MOVQ  CX, R9
+	SHRQ  $0x01, R9
+	SHRXQ R8, R9, R8
+	SHLXQ DI, CX, CX
+	ANDL  $0x3f, DI
+	SUBL  DI, DX
+	MOVL  $0x00000001, R9
+	SHLXL DI, R9, R9
+	DECL  R9
+	ANDL  R11, R9
+	SUBL  R9, R8
+
+dcWhole:
+	MOVQ pred+24(FP), DI
+	ADDL R8, (DI)
+	MOVL $0x00000001, R9
+
+refill:
+	MOVQ    (BX), DI
+	BSWAPQ  DI
+	SHRXQ   DX, DI, DI
+	ORQ     DI, CX
+	MOVL    $0x0000003f, DI
+	SUBL    DX, DI
+	SHRL    $0x03, DI
+	ADDQ    DI, BX
+	ORL     $0x38, DX
+	CMPL    R9, R10
+	JGE     one
+	MOVQ    CX, DI
+	SHRQ    $0x36, DI
+	MOVWLZX 4096(SI)(DI*2), DI
+	TESTL   DI, DI
+	JZ      one
+	MOVL    DI, R8
+	SHLXQ   R8, CX, CX
+	ANDL    $0x3f, R8
+	SUBL    R8, DX
+	MOVL    DI, R8
+	SHRL    $0x06, R8
+	ANDL    $0x0000007f, R8
+	ADDL    R8, R9
+	CMPL    R9, $0x00000040
+	JGE     end
+	CMPL    R9, R10
+	JGE     one
+	MOVQ    CX, DI
+	SHRQ    $0x36, DI
+	MOVWLZX 4096(SI)(DI*2), DI
+	TESTL   DI, DI
+	JZ      one
+	MOVL    DI, R8
+	SHLXQ   R8, CX, CX
+	ANDL    $0x3f, R8
+	SUBL    R8, DX
+	MOVL    DI, R8
+	SHRL    $0x06, R8
+	ANDL    $0x0000007f, R8
+	ADDL    R8, R9
+	CMPL    R9, $0x00000040
+	JGE     end
+	JMP     refill
+
+one:
+	MOVQ   (BX), DI
+	BSWAPQ DI
+	SHRXQ  DX, DI, DI
+	ORQ    DI, CX
+	MOVL   $0x0000003f, DI
+	SUBL   DX, DI
+	SHRL   $0x03, DI
+	ADDQ   DI, BX
+	ORL    $0x38, DX
+	MOVQ   CX, R11
+	SHRQ   $0x36, R11
+	MOVL   (SI)(R11*4), DI
+	TESTL  $0x0000003f, DI
+	JNZ    acCode
+	SHRL   $0x10, DI
+	SHLL   $0x06, DI
+	MOVQ   CX, R11
+	SHRQ   $0x30, R11
+	ANDL   $0x0000003f, R11
+	ADDL   R11, DI
+	MOVQ   6152(SI), R11
+	MOVL   (R11)(DI*4), DI
+	TESTL  DI, DI
+	JZ     faultCode
+
+acCode:
+	MOVL  DI, R8
+	SARL  $0x10, R8
+	MOVL  DI, R11
+	SHLXQ R11, CX, CX
+	ANDL  $0x3f, R11
+	SUBL  R11, DX
+	TESTL $0x00000080, DI
+	JZ    acWhole
+	MOVL  R8, R12
+	ANDL  $0x0f, R12
+	MOVQ  CX, R13
+	SARQ  $0x3f, R13
+	NOTL  R13
+	MOVL  $0x0000003f, R8
+	SUBL  R12, R8
+	MOVQ  CX, R11
+	SHRQ  $0x01, R11
+	SHRXQ R8, R11, R8
+	SHLXQ R12, CX, CX
+	ANDL  $0x3f, R12
+	SUBL  R12, DX
+	MOVL  $0x00000001, R11
+	SHLXL R12, R11, R11
+	DECL  R11
+	ANDL  R13, R11
+	SUBL  R11, R8
+
+acWhole:
+	SHRL  $0x08, DI
+	ANDL  $0x0000007f, DI
+	ADDL  DI, R9
+	XORL  DI, DI
+	TESTL R8, R8
+	SETEQ DI
+	SHLL  $0x0d, DI
+	CMPL  R9, $0x00000040
+	JLT   refill
+
+end:
+	MOVQ  CX, (AX)
+	MOVQ  DX, 8(AX)
+	SUBQ  24(AX), BX
+	MOVQ  BX, 16(AX)
+	XORL  AX, AX
+	CMPL  R9, $0x00000040
+	JLE   done
+	TESTL $0x00002000, DI
+	JNZ   done
+	MOVQ  $-2, AX
+
+done:
+	MOVQ AX, ret+32(FP)
+	RET
+
+faultCode:
+	MOVQ CX, (AX)
+	MOVQ DX, 8(AX)
+	SUBQ 24(AX), BX
+	MOVQ BX, 16(AX)
+	MOVQ $-1, AX
+	MOVQ AX, ret+32(FP)
+	RET

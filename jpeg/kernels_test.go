@@ -184,3 +184,99 @@ func TestChooseLevel(t *testing.T) {
 		}
 	}
 }
+
+// Blocks of random bits, most of which end in a fault sooner or later, read alike and leave off at
+// the same bit.
+func TestBlockKernels(t *testing.T) {
+	all := fast(t)
+	// Tables of all codes, of short ones alone, of one, and without an end of block.
+	var dcs, acs []*huffman
+	for _, spec := range [][]byte{testDC, append([]byte{0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0}, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), append(make([]byte, 15), 1, 15)} {
+		h := new(huffman)
+		if err := h.build(spec, false); err != nil {
+			t.Fatal(err)
+		}
+		dcs = append(dcs, h)
+	}
+	for i, spec := range [][]byte{testAC, append([]byte{0, 2, 1, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1, 0x11, 0, 2, 0x31, 0x53, 0xf0), append(make([]byte, 15), 1, 15), append([]byte{0, 3, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0x31, 0x52, 0xe1, 0x73, 0xf0), testAC} {
+		h := new(huffman)
+		if err := h.build(spec, true); err != nil {
+			t.Fatal(err)
+		}
+		if i < 4 {
+			h.group()
+		}
+		acs = append(acs, h)
+	}
+	r := random(9)
+	outcomes := map[int]int{}
+	for range 3000 {
+		data := make([]byte, 600+padding)
+		mask := byte(r.below(256) | r.below(256)) // some bits are always 0, which makes short codes likelier
+		for i := range 600 {
+			data[i] = byte(r.below(256)) & mask
+		}
+		var table [64]uint16
+		for i := range table {
+			table[i] = uint16(r.below(1<<16) >> r.below(16))
+		}
+		dc, ac := dcs[r.below(len(dcs))], acs[r.below(len(acs))]
+		for _, l := range all {
+			var q, fastQ dequantizer
+			q.set(&table, portable)
+			fastQ.set(&table, l)
+			b, fb := bits{data: data}, bits{data: data}
+			pred, fastPred := int32(0), int32(0)
+			for b.used() < 8*600 {
+				if r.below(3) == 0 {
+					fault, fastFault := b.skip(dc, ac, &pred), fb.fastSkip(dc, ac, &fastPred)
+					outcomes[fault]++
+					if fault != fastFault || b.used() != fb.used() || fault == 0 && pred != fastPred {
+						t.Fatalf("%v: skip returns %d at bit %d, DC %d, want %d, %d, %d", l, fastFault, fb.used(), fastPred, fault, b.used(), pred)
+					}
+					if fault < 0 {
+						break
+					}
+					continue
+				}
+				var c coefficients
+				var g group
+				i := r.below(l.lanes())
+				shape, fastShape := b.block(dc, ac, &q, &c, &pred), fb.fastBlock(dc, ac, &fastQ, g.block(i), &fastPred)
+				outcomes[min(shape, 0)]++
+				if min(shape, 0) != min(fastShape, 0) || b.used() != fb.used() {
+					t.Fatalf("%v: returns %d at bit %d, want %d, %d", l, fastShape, fb.used(), shape, b.used())
+				}
+				if shape < 0 {
+					break
+				}
+				if fastShape&shapeAC == 0 && anyAC(&c) || pred != fastPred {
+					t.Fatalf("%v: shape %d, DC %d, want %d, %d", l, fastShape, fastPred, shape, pred)
+				}
+				for k := range 64 {
+					at := l.place(k)
+					if got := g.block(i)[at]; got != c[k] {
+						t.Fatalf("%v: coefficient %d = %d, want %d", l, k, got, c[k])
+					}
+					g.block(i)[at] = 0
+				}
+				g.block(i)[fastQ[127]&511] = 0
+				if g != (group{}) {
+					t.Fatalf("%v: wrote beside its block", l)
+				}
+			}
+		}
+	}
+	if outcomes[0] < 1000 || outcomes[faultCode] < 100 || outcomes[faultRange] < 100 {
+		t.Errorf("outcomes %v: too few of a kind", outcomes)
+	}
+}
+
+func anyAC(c *coefficients) bool {
+	for _, v := range c[1:64] {
+		if v != 0 {
+			return true
+		}
+	}
+	return false
+}

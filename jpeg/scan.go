@@ -109,7 +109,7 @@ func (d *Decoder) scan(s *scan, at int) (next int, ended bool, err error) {
 			if rows && x >= s.region.Min.X && x < s.region.Max.X {
 				fault = d.unit(s, x-s.region.Min.X, y-s.region.Min.Y)
 			} else {
-				fault = s.skip()
+				fault = s.skip(d.level)
 			}
 			if fault < 0 || s.bits.used() > 8*s.length {
 				return 0, false, fmt.Errorf("MCU %d, %d: %w", x, y, s.fault(fault))
@@ -142,7 +142,12 @@ func (d *Decoder) unit(s *scan, x, y int) int {
 			at += c.at
 			for h := range hv.X {
 				block := d.group.block(d.waiting)
-				shape := s.bits.block(c.dc, c.ac, &c.q, block, &c.pred)
+				shape := 0
+				if d.level == portable {
+					shape = s.bits.block(c.dc, c.ac, &c.q, block, &c.pred)
+				} else {
+					shape = s.bits.fastBlock(c.dc, c.ac, &c.q, block, &c.pred)
+				}
 				switch out := out[8*h:]; {
 				case shape < 0:
 					return shape
@@ -172,10 +177,16 @@ func (d *Decoder) flush() {
 }
 
 // skip reads past a unit.
-func (s *scan) skip() int {
+func (s *scan) skip(l level) int {
 	for i, c := range s.component {
 		for range s.hv[i].X * s.hv[i].Y {
-			if fault := s.bits.skip(c.dc, c.ac, &c.pred); fault < 0 {
+			fault := 0
+			if l == portable {
+				fault = s.bits.skip(c.dc, c.ac, &c.pred)
+			} else {
+				fault = s.bits.fastSkip(c.dc, c.ac, &c.pred)
+			}
+			if fault < 0 {
 				return fault
 			}
 		}

@@ -13,3 +13,13 @@ func idctAVX2(c *int16, pix *uint8, to *[4][2]int)
 //
 //go:noescape
 func idctAVX512(c *int16, pix *uint8, to *[4][2]int)
+
+// decodeBlock is bits.block.
+//
+//go:noescape
+func decodeBlock(b *uint64, dc *uint32, ac *uint32, q *uint32, c *int16, pred *int32) int
+
+// skipBlock is bits.skip.
+//
+//go:noescape
+func skipBlock(b *uint64, dc *uint32, ac *uint32, pred *int32) int
