@@ -1,9 +1,9 @@
 package shard
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -15,15 +15,18 @@ import (
 const IndexName = "index.json"
 
 const (
-	indexFormat = "vf2prep.shards/1"
-	maxIndex    = 256 << 20 // bytes
+	indexFormat  = "vf2prep.shards/2"
+	indexFormat1 = "vf2prep.shards/1" // without checksum, encoding, shard size and other files
+	maxIndex     = 256 << 20          // bytes
 )
 
 // Index is what index.json holds: all of a set but its samples.
 type Index struct {
 	Format       string               `json:"format"`
+	Checksum     string               `json:"crc32c"`        // of the file with zeros in this one's place
 	Shape        Shape                `json:"shape"`         // C, H, W
 	Channels     string               `json:"channels"`      // order of the planes: "rgb" or "bgr"
+	Encoding     string               `json:"encoding"`      // Raw or JPEG
 	Recipe       string               `json:"recipe"`        // its name
 	RecipeText   json.RawMessage      `json:"recipe_text"`   // all of it; opaque here
 	RecipeDigest string               `json:"recipe_digest"` // how the pixels were made
@@ -31,8 +34,10 @@ type Index struct {
 	Split        string               `json:"split"`         // digest of split.json
 	Build        string               `json:"build"`         // digest of all that decided the bytes
 	Seed         uint64               `json:"seed"`          // of the samples' order
+	ShardSize    int64                `json:"shard_size"`    // most bytes of pixels in a shard, 0 unknown
 	Classes      []string             `json:"classes"`       // identity of each label
 	Parts        map[string]PartIndex `json:"parts"`
+	Files        map[string]string    `json:"files"` // digest of other files of the set, by name
 }
 
 // PartIndex lists the shards of one part in order.
@@ -43,14 +48,34 @@ type PartIndex struct {
 	Shards   []Info `json:"shards"`
 }
 
+// indexSum is how the checksum stands in the text. Quotes within a text of the index are escaped,
+// so nothing else looks like it.
+const indexSum = `"crc32c": "`
+
 // WriteIndex gives a directory of finished shards its index, which completes the set.
 func WriteIndex(dir string, x Index) error {
-	x.Format = indexFormat
-	return atomicfile.Write(filepath.Join(dir, IndexName), func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", " ")
-		return enc.Encode(x)
-	})
+	text, err := x.marshal()
+	if err != nil {
+		return err
+	}
+	return atomicfile.Bytes(filepath.Join(dir, IndexName), text)
+}
+
+func (x Index) marshal() ([]byte, error) {
+	x.Format, x.Checksum = indexFormat, noSum
+	if x.Encoding == "" {
+		x.Encoding = Raw
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(x); err != nil {
+		return nil, err
+	}
+	text := b.Bytes()
+	sum, at := embeddedChecksum(text, indexSum)
+	copy(text[at:], sum)
+	return text, nil
 }
 
 // readIndex returns the index and the digest of its bytes.
@@ -79,14 +104,30 @@ func parseIndex(text []byte) (Index, error) {
 	if err := json.Unmarshal(text, &x); err != nil {
 		return x, fmt.Errorf("%w: %w", err, ErrCorrupt)
 	}
-	if x.Format != indexFormat {
+	if x.Format != indexFormat && x.Format != indexFormat1 {
 		return x, fmt.Errorf("format %q, want %q: %w", x.Format, indexFormat, ErrVersion)
+	}
+	if x.Format == indexFormat || x.Checksum != "" {
+		if sum, at := embeddedChecksum(text, indexSum); at < 0 || sum != x.Checksum {
+			return x, fmt.Errorf("CRC %s, want %q: %w", sum, x.Checksum, ErrCorrupt)
+		}
+	}
+	if x.Format == indexFormat1 {
+		x.Encoding = Raw
+	}
+	if x.Encoding != Raw && x.Encoding != JPEG {
+		return x, fmt.Errorf("encoding %q, want %s or %s: %w", x.Encoding, Raw, JPEG, ErrVersion)
 	}
 	if err := x.Shape.check(); err != nil {
 		return x, fmt.Errorf("%w: %w", err, ErrCorrupt)
 	}
 	if x.Channels != "rgb" && x.Channels != "bgr" {
 		return x, fmt.Errorf("channels %q, want rgb or bgr: %w", x.Channels, ErrCorrupt)
+	}
+	for name := range x.Files {
+		if !filepath.IsLocal(name) || filepath.Base(name) != name {
+			return x, fmt.Errorf("file %q is not in the set's directory: %w", name, ErrCorrupt)
+		}
 	}
 	for name, p := range x.Parts {
 		sum := 0

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strconv"
+	"strings"
 )
 
 // ErrCorrupt says that a shard or an index is not what was written.
@@ -21,6 +23,12 @@ type Sample struct {
 	Gender    int8          // 0 male, 1 female, -1 unknown
 	Landmarks [5][2]float32 // x, y in pixels of the sample, NaN unknown
 }
+
+// The encodings of a set's samples.
+const (
+	Raw  = "raw"  // C*H*W bytes
+	JPEG = "jpeg" // a baseline JPEG; its pixels are made when the sample is read
+)
 
 // Reject is a planned sample that could not be made.
 type Reject struct {
@@ -44,6 +52,19 @@ type Shape [3]int
 func (s Shape) Bytes() int { return s[0] * s[1] * s[2] }
 
 func (s Shape) String() string { return fmt.Sprintf("%dx%dx%d", s[0], s[1], s[2]) }
+
+func parseShape(text string) (s Shape, err error) {
+	fields := strings.Split(text, "x")
+	if len(fields) != len(s) {
+		return s, fmt.Errorf("shape %q", text)
+	}
+	for i, f := range fields {
+		if s[i], err = strconv.Atoi(f); err != nil {
+			return s, fmt.Errorf("shape %q: %w", text, err)
+		}
+	}
+	return s, s.check()
+}
 
 func (s Shape) check() error {
 	if s[0] < 1 || s[0] > maxChannels || s[1] < 1 || s[1] > maxSide || s[2] < 1 || s[2] > maxSide || s.Bytes() > maxRow {

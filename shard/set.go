@@ -114,6 +114,15 @@ func (p *Part) Sample(i int) (Sample, error) {
 	return f.Sample(j)
 }
 
+// SampleInto is [Part.Sample] with room for the pixels; see [File.SampleInto].
+func (p *Part) SampleInto(i int, buf []uint8) (Sample, error) {
+	f, j, err := p.locate(i)
+	if err != nil {
+		return Sample{}, err
+	}
+	return f.SampleInto(j, buf)
+}
+
 // Label returns the class of sample i without touching its pixels.
 func (p *Part) Label(i int) (int32, error) {
 	f, j, err := p.locate(i)

@@ -7,27 +7,35 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/digest"
 	"github.com/vf2prep/vf2prep/internal/safetensors"
 )
 
-const shardFormat = "vf2prep.shard/1"
+const (
+	shardFormat = "vf2prep.shard/2"
+	// Files of this format lack encoding and shape in their metadata: they are raw.
+	shardFormat1 = "vf2prep.shard/1"
+)
 
 // Writer collects the samples of one shard at their places and writes the file at once.
 // Buffer, Put and Reject may be called by many goroutines for different slots.
 type Writer struct {
-	dir   string
-	part  string
-	i, n  int
-	shape Shape
-	from  map[string]string
+	dir     string
+	part    string
+	i, n    int
+	shape   Shape
+	encoded bool
+	from    map[string]string
 
 	samples []Sample // Data nil: not there
 	sums    []uint32
 	rejects []*Reject
+	once    sync.Once
 	pixels  []byte
 }
 
@@ -42,19 +50,32 @@ func NewWriter(dir, part string, i, n int, shape Shape, planned int, from map[st
 		samples: make([]Sample, planned),
 		sums:    make([]uint32, planned),
 		rejects: make([]*Reject, planned),
-		pixels:  make([]byte, planned*shape.Bytes()),
 	}, nil
 }
 
-// Buffer returns the place of a slot's pixels, C*H*W bytes, to be filled before Put.
+// Encode says that the samples are JPEGs, which Put takes.
+func (w *Writer) Encode() { w.encoded = true }
+
+// Reuse lends the Writer memory for its Buffers, planned*C*H*W bytes or more, until Close.
+func (w *Writer) Reuse(pixels []byte) { w.once.Do(func() { w.pixels = pixels }) }
+
+// Buffer returns the place of a slot's pixels, C*H*W bytes, to be filled before Put; nil after
+// Encode.
 func (w *Writer) Buffer(slot int) []uint8 {
+	if w.encoded {
+		return nil
+	}
 	n := w.shape.Bytes()
+	w.once.Do(func() { w.pixels = make([]byte, len(w.samples)*n) })
 	return w.pixels[slot*n : (slot+1)*n : (slot+1)*n]
 }
 
-// Put says that the slot's Buffer holds s; s.Data is ignored.
+// Put says that the slot's Buffer holds s, whose Data is ignored; or, after Encode, that the
+// slot is s, whose Data is a JPEG that the Writer keeps.
 func (w *Writer) Put(slot int, s Sample) {
-	s.Data = w.Buffer(slot)
+	if !w.encoded {
+		s.Data = w.Buffer(slot)
+	}
 	w.sums[slot] = checksum(s.Data)
 	w.samples[slot] = s
 	w.rejects[slot] = nil
@@ -141,8 +162,12 @@ func (w *Writer) layout(kept []int, rejects []Reject) ([]byte, []section, error)
 	n := int64(len(kept))
 	offsets := binary.LittleEndian.AppendUint64(nil, 0)
 	var sums, labels, ages, landmarks, genders, keys []byte
+	images := binary.LittleEndian.AppendUint64(nil, 0)
+	bytes := uint64(0)
 	for _, slot := range kept {
 		s := w.samples[slot]
+		bytes += uint64(len(s.Data))
+		images = binary.LittleEndian.AppendUint64(images, bytes)
 		sums = binary.LittleEndian.AppendUint64(sums, uint64(w.sums[slot]))
 		labels = binary.LittleEndian.AppendUint32(labels, uint32(s.Label))
 		ages = appendFloat(ages, s.Age)
@@ -153,11 +178,19 @@ func (w *Writer) layout(kept []int, rejects []Reject) ([]byte, []section, error)
 		keys = append(keys, s.Key...)
 		offsets = binary.LittleEndian.AppendUint64(offsets, uint64(len(keys)))
 	}
-	for (len(offsets)+len(sums)+len(labels)+len(ages)+len(landmarks)+len(genders)+len(keys))%safetensors.Align != 0 {
+	image := []int64{n, int64(w.shape[0]), int64(w.shape[1]), int64(w.shape[2])}
+	encoding := Raw
+	if w.encoded {
+		encoding, image = JPEG, []int64{int64(bytes)}
+	} else {
+		images = nil
+	}
+	for (len(offsets)+len(images)+len(sums)+len(labels)+len(ages)+len(landmarks)+len(genders)+len(keys))%safetensors.Align != 0 {
 		keys = append(keys, 0)
 	}
 	sections := []section{
 		{safetensors.Tensor{Name: "key_offsets", DType: safetensors.I64, Shape: []int64{n + 1}}, offsets},
+		{safetensors.Tensor{Name: "image_offsets", DType: safetensors.I64, Shape: []int64{n + 1}}, images},
 		{safetensors.Tensor{Name: "crc32c", DType: safetensors.I64, Shape: []int64{n}}, sums},
 		{safetensors.Tensor{Name: "label", DType: safetensors.I32, Shape: []int64{n}}, labels},
 		{safetensors.Tensor{Name: "age", DType: safetensors.F32, Shape: []int64{n}}, ages},
@@ -165,18 +198,23 @@ func (w *Writer) layout(kept []int, rejects []Reject) ([]byte, []section, error)
 		{safetensors.Tensor{Name: "gender", DType: safetensors.I8, Shape: []int64{n}}, genders},
 		{safetensors.Tensor{Name: "key", DType: safetensors.U8, Shape: []int64{int64(len(keys))}}, keys},
 	}
+	if !w.encoded {
+		sections = slices.Delete(sections, 1, 2)
+	}
 	text, err := json.Marshal(rejects)
 	if err != nil {
 		return nil, nil, err
 	}
 	meta := map[string]string{
-		"format":  shardFormat,
-		"part":    w.part,
-		"shard":   strconv.Itoa(w.i),
-		"shards":  strconv.Itoa(w.n),
-		"planned": strconv.Itoa(len(w.samples)),
-		"rejects": string(text),
-		sumKey:    noSum,
+		"format":   shardFormat,
+		"encoding": encoding,
+		"shape":    w.shape.String(),
+		"part":     w.part,
+		"shard":    strconv.Itoa(w.i),
+		"shards":   strconv.Itoa(w.n),
+		"planned":  strconv.Itoa(len(w.samples)),
+		"rejects":  string(text),
+		sumKey:     noSum,
 	}
 	for k, v := range w.from {
 		meta[k] = v
@@ -186,10 +224,7 @@ func (w *Writer) layout(kept []int, rejects []Reject) ([]byte, []section, error)
 		meta["crc32c."+s.tensor.Name] = fmt.Sprintf("%08x", checksum(s.data))
 		tensors = append(tensors, s.tensor)
 	}
-	tensors = append(tensors, safetensors.Tensor{
-		Name: "image", DType: safetensors.U8,
-		Shape: []int64{n, int64(w.shape[0]), int64(w.shape[1]), int64(w.shape[2])},
-	})
+	tensors = append(tensors, safetensors.Tensor{Name: "image", DType: safetensors.U8, Shape: image})
 	_, head, err := safetensors.NewHeader(tensors, meta)
 	if err != nil {
 		return nil, nil, err
