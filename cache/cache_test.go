@@ -15,8 +15,8 @@ import (
 	"github.com/vf2prep/vf2prep/face"
 )
 
-// photo draws a grey JPEG with a white square of 8x8 pixels about each point.
-func photo(t *testing.T, w, h int, points ...face.Point) []byte {
+// drawn draws a grey JPEG with a white square of 8x8 pixels about each point.
+func drawn(t *testing.T, w, h int, points ...face.Point) []byte {
 	t.Helper()
 	img := image.NewGray(image.Rect(0, 0, w, h))
 	for i := range img.Pix {
@@ -77,7 +77,7 @@ func TestSimilarityPutsLandmarksOnTheTemplate(t *testing.T) {
 			}
 		}
 		dst := make([]uint8, 3*r.Height*r.Width)
-		to, err := r.Transform(photo(t, 300, 260, l[0], l[1]), nil, &l, dst)
+		to, err := r.Transform(drawn(t, 300, 260, l[0], l[1]), nil, &l, dst)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func TestBoxRecipe(t *testing.T) {
 	}
 	dst := make([]uint8, 3*256*256)
 	box := face.Box{X: -20, Y: 10, W: 60, H: 60}
-	if _, err := r.Transform(photo(t, 120, 120), &box, nil, dst); err != nil {
+	if _, err := r.Transform(drawn(t, 120, 120), &box, nil, dst); err != nil {
 		t.Fatal(err)
 	}
 	if dst[128*256] != 0 || dst[128*256+255] < 50 {
@@ -112,7 +112,7 @@ func TestBoxRecipe(t *testing.T) {
 }
 
 func TestTransformRejects(t *testing.T) {
-	good := photo(t, 60, 60)
+	good := drawn(t, 60, 60)
 	l := face.ArcFace
 	far := l
 	for i := range far {

@@ -20,14 +20,14 @@ type PlanOptions struct {
 	Recipe    *Recipe
 	Out       string // directory
 	Seed      uint64 // of the samples' order
-	ShardSize int64  // most bytes of pixels in a shard
+	ShardSize int64  // most bytes of samples in a shard, as far as they are known before
 }
 
 // Plan is a shard set before it is built.
 type Plan struct {
 	Images int         `json:"images"`
 	Shards int         `json:"shards"`
-	Bytes  int64       `json:"bytes"`      // to be written, within some bytes a sample
+	Bytes  int64       `json:"bytes"`      // to be written, within some bytes a sample; a guess for JPEGs
 	Free   int64       `json:"free_bytes"` // in Out's file system; -1 unknown
 	Fits   bool        `json:"fits"`       // false only where Free is too little for what is missing
 	Shape  shard.Shape `json:"shape"`      // C, H, W
@@ -38,7 +38,6 @@ type Plan struct {
 	o        PlanOptions
 	manifest string // digest
 	split    *split.Split
-	items    map[split.Part][]item
 }
 
 // PartPlan is one part of a Plan.
@@ -65,21 +64,33 @@ func MakePlan(o PlanOptions) (*Plan, error) {
 		return nil, err
 	}
 	defer m.Close()
-	s, err := split.Read(o.Split)
+	s, err := split.Open(o.Split)
 	if err != nil {
 		return nil, err
+	}
+	if s.Manifest != m.Digest() {
+		return nil, fmt.Errorf("the split was made from manifest %s, this one is %s: %w", s.Manifest, m.Digest(), split.ErrMismatch)
 	}
 	p := &Plan{
 		Recipe: o.Recipe.Name, Shape: shard.Shape{3, o.Recipe.Height, o.Recipe.Width},
 		o: o, manifest: m.Digest(), split: s,
 	}
-	if p.items, err = collect(m, s, o.Seed); err != nil {
-		return nil, err
-	}
-	row := int64(p.Shape.Bytes())
+	row := o.Recipe.sampleBytes()
 	per := int(max(1, o.ShardSize/row))
 	for _, part := range cachedParts {
-		n := len(p.items[part])
+		for _, err := range s.Each(part) { // which holds the list against its digest
+			if err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
+	counts := []int{s.Counts.Train, s.Counts.Val, s.Counts.Test}
+	for i, part := range cachedParts {
+		n := counts[i]
+		if n < 0 || int64(n) > m.Rows() {
+			return nil, fmt.Errorf("%s: split.json says %d images of %s, the manifest has %d: %w", o.Split, n, part, m.Rows(), split.ErrCorrupt)
+		}
 		pp := PartPlan{Part: part.String(), Images: n, Shards: (n + per - 1) / per, part: part}
 		if pp.Shards > 0 { // shards of equal size, not full ones and a small rest
 			pp.PerShard = (n + pp.Shards - 1) / pp.Shards

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -37,6 +38,11 @@ var decoders = sync.Pool{New: func() any { return new(jpeg.Decoder) }}
 //
 // Every error is a *[Rejection].
 func (r *Recipe) Transform(img []byte, box *face.Box, landmarks *face.Landmarks, dst []uint8) (face.Affine, error) {
+	return r.transform(img, box, landmarks, dst, nil)
+}
+
+// transform is Transform for somebody who has to count memory.
+func (r *Recipe) transform(img []byte, box *face.Box, landmarks *face.Landmarks, dst []uint8, memory *gate) (face.Affine, error) {
 	h, err := jpeg.ReadHeader(img)
 	if err != nil {
 		return face.Affine{}, &Rejection{"decode", decodeReason(err, len(img)), err.Error()}
@@ -54,9 +60,17 @@ func (r *Recipe) Transform(img []byte, box *face.Box, landmarks *face.Landmarks,
 	if r.Sampling == "bilinear" {
 		sampling = pixel.Bilinear
 	}
+	region := seen(&h, r.Width, r.Height, &m, sampling)
+	heavy := int64(0)
+	if n := decodingBytes(&h, region); n > heavyBytes {
+		heavy, _ = memory.enter(context.Background(), n) // whoever is inside leaves without waiting for anybody
+		defer memory.leave(heavy)
+	}
 	d := decoders.Get().(*jpeg.Decoder)
-	defer decoders.Put(d)
-	src, err := decode(d, img, &h, r.Width, r.Height, &m, sampling)
+	if heavy == 0 { // else its buffers are too large to be kept
+		defer decoders.Put(d)
+	}
+	src, err := decode(d, img, region, &m)
 	if err != nil {
 		return face.Affine{}, &Rejection{"decode", decodeReason(err, len(img)), err.Error()}
 	}
@@ -64,9 +78,8 @@ func (r *Recipe) Transform(img []byte, box *face.Box, landmarks *face.Landmarks,
 	return to, nil
 }
 
-// decode returns the planes that a warp by m to w x h reads, and shifts m to where they begin.
-// The planes are the decoder's, valid until its next call.
-func decode(d *jpeg.Decoder, img []byte, h *jpeg.Header, w, height int, m *[6]float64, s pixel.Sampling) (pixel.Planes, error) {
+// seen returns the part of a photo that a warp by m to w x height reads.
+func seen(h *jpeg.Header, w, height int, m *[6]float64, s pixel.Sampling) image.Rectangle {
 	dx, dy := 1, 1
 	for _, c := range h.Component[1:h.Components] {
 		if c.H > 0 && c.V > 0 {
@@ -77,6 +90,21 @@ func decode(d *jpeg.Decoder, img []byte, h *jpeg.Header, w, height int, m *[6]fl
 	if region.Empty() { // the sample is black, but only if the photo is one
 		region = image.Rect(0, 0, 1, 1)
 	}
+	return region
+}
+
+// decodingBytes returns about how much memory decoding takes: planes for a baseline JPEG, planes
+// and all coefficients for a progressive one.
+func decodingBytes(h *jpeg.Header, region image.Rectangle) int64 {
+	if h.Progressive || h.Components == 4 {
+		return int64(h.Width) * int64(h.Height) * 16
+	}
+	return int64(region.Dx()) * int64(region.Dy()) * 3
+}
+
+// decode returns the planes of a photo's region, and shifts m to where they begin.
+// The planes are the decoder's, valid until its next call.
+func decode(d *jpeg.Decoder, img []byte, region image.Rectangle, m *[6]float64) (pixel.Planes, error) {
 	p, err := d.Decode(img, region, jpeg.MaxPixels)
 	if errors.Is(err, jpeg.ErrFallback) {
 		whole, err := jpeg.Decode(img, jpeg.MaxPixels)

@@ -38,6 +38,12 @@ func (w world) build(out string, more ...string) []string {
 		"--recipe", "vggface2-256", "--shard-size", "1", "--out", out, "--quiet"}, more...)
 }
 
+// from is build with an archive in the place of the tree.
+func (w world) from(archive, out string, more ...string) []string {
+	return append([]string{"cache", "build", "--manifest", w.manifest, "--split", w.split, "--tar", archive,
+		"--recipe", "vggface2-256", "--shard-size", "1", "--memory", "1MiB", "--out", out, "--quiet"}, more...)
+}
+
 func (w world) train(out string, more ...string) []string {
 	return append([]string{"train", "--shards", w.shards, "--augment", "crop=48x48", "--batch", "4", "--epochs", "1", "--out", out, "--quiet"}, more...)
 }
@@ -239,7 +245,7 @@ func TestFlippedByte(t *testing.T) {
 	}{{"train-*", -100, "image"}, {"train-*", 300, "header"}, {"val-*", -100, "image"}, {"val-*", 300, "header"}} {
 		file := flip(c.name, c.at)
 		code, stdout, stderr := typed(t, "cache", "verify", "--shards", w.shards)
-		if code != exitFailed || !strings.Contains(stdout, file+": section "+c.section) || !strings.Contains(stderr, "run cache build again") {
+		if code != exitFailed || !strings.Contains(stdout, file+": section "+c.section) || !strings.Contains(stderr, "cache repair") {
 			t.Errorf("cache verify: exit code %d, want 1, and %s with section %s\n%s%s", code, file, c.section, stdout, stderr)
 		}
 		fails(t, exitFailed, []string{file, "corrupt"}, w.train(filepath.Join(w.dir, "r"+file+c.section))...)
@@ -252,10 +258,13 @@ func TestFlippedByte(t *testing.T) {
 		}
 	}
 	// A shard that is cut off, empty or gone, and a damaged index.
-	for name, b := range map[string][]byte{"train-*": []byte("short"), "val-*": nil, "index.json": []byte(`{"format": "vf2prep.shards/1", `)} {
-		found, _ := filepath.Glob(filepath.Join(w.shards, name))
-		writeFile(t, found[0], b)
-		fails(t, exitFailed, []string{filepath.Base(found[0])}, w.train(filepath.Join(w.dir, "r"+name[:3]))...)
+	for _, c := range []struct{ name, text string }{{"train-*", "short"}, {"val-*", ""}, {"index.json", `{"format": "vf2prep.shards/1", `}} {
+		found, _ := filepath.Glob(filepath.Join(w.shards, c.name))
+		writeFile(t, found[0], []byte(c.text))
+		fails(t, exitFailed, []string{filepath.Base(found[0])}, w.train(filepath.Join(w.dir, "r"+c.name[:3]))...)
+		if c.name == "train-*" {
+			must(t, w.build(w.shards)...)
+		}
 	}
 	test, _ := filepath.Glob(filepath.Join(w.shards, "test-*"))
 	os.Remove(test[0])

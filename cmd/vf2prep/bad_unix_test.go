@@ -146,10 +146,19 @@ func TestFullDisk(t *testing.T) {
 	if left := leftovers(t, in("shards")); len(left) > 0 {
 		t.Errorf("left behind %v", left)
 	}
-	if len(finished) < 2 { // build.json too
+	if found, _ := filepath.Glob(in("shards/*.safetensors")); len(found) == 0 {
 		t.Fatalf("no shard was finished: %v", finished)
 	}
+	archive := packed(t, w.root)
+	fails(t, exitFailed, full, w.from(archive, in("packed"))...)
 	os.Remove(filler)
+	must(t, w.from(archive, in("packed"))...)
+	if d := cmp.Diff(tree(t, w.shards), tree(t, in("packed"))); d != "" {
+		t.Errorf("from an archive, on a disk that was full (-straight +full):\n%s", d)
+	}
+	if err := os.RemoveAll(in("packed")); err != nil {
+		t.Fatal(err)
+	}
 	stdout := must(t, w.build(in("shards"))...)
 	if strings.Contains(stdout, " 0 shards were there already") {
 		t.Errorf("finished shards were made again: %s", stdout)

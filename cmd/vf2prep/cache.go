@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -17,9 +18,18 @@ func (e *env) cacheCommand() *cli.Command {
 		&cli.StringFlag{Name: "split", Usage: "the `DIR` that split make wrote", Required: true},
 		&cli.StringFlag{Name: "recipe", Value: "arcface-112", Usage: strings.Join(cache.Recipes(), ", ") + ", or a `FILE.yaml`"},
 		&cli.StringFlag{Name: "size", Usage: "`ROWSxCOLUMNS` of a sample, pixels, instead of the recipe's"},
+		&cli.StringFlag{Name: "encoding", Usage: "how shards keep a sample: raw pixels, or jpeg, which takes a tenth of the room and is slower to train from (default: the recipe's)"},
+		&cli.IntFlag{Name: "quality", Value: cache.DefaultQuality, Usage: "of --encoding jpeg, 1 to 100"},
 		&cli.StringFlag{Name: "out", Usage: "`DIR` for the shards", Required: true},
 		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the order of the samples"},
-		&cli.Int64Flag{Name: "shard-size", Value: 128, Usage: "most MiB of pixels in a shard; two are held in memory"},
+		&cli.Int64Flag{Name: "shard-size", Value: 128, Usage: "most MiB of samples in a shard"},
+	}
+	source := []cli.Flag{
+		&cli.StringFlag{Name: "root", Usage: "the data set's `DIR`, the one manifest build was given"},
+		&cli.StringSliceFlag{Name: "tar", Usage: "read the photos from this `FILE` instead, plain or gzipped, in one pass without unpacking; may be given several times"},
+		&cli.IntFlag{Name: "workers", Usage: "goroutines that decode; 0: one per CPU"},
+		&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "for samples under way, such as 512MiB, at least one shard; the program itself takes less than 200 MiB more"},
+		&cli.StringFlag{Name: "max-rejects", Value: "1%", Usage: "how many images may be rejected, a `NUMBER` or a share"},
 	}
 	return &cli.Command{
 		Name:  "cache",
@@ -39,14 +49,14 @@ func (e *env) cacheCommand() *cli.Command {
 				Description: `Images that can't be made are listed in rejects.csv with the reason; more than
 --max-rejects of them make exit code 3.
 
+A build that was stopped or killed goes on where it was when the command is run again.
+
 Examples:
   vf2prep cache build --manifest manifest.parquet --split split/ --root DIR --recipe arcface-112 --out shards/
+  vf2prep cache build --manifest manifest.parquet --split split/ --tar vggface2_train.tar.gz --tar vggface2_test.tar.gz --out shards/
+  vf2prep cache build --manifest manifest.parquet --split split/ --root DIR --encoding jpeg --quality 90 --out small/
   vf2prep cache build --manifest manifest.parquet --split split/ --root DIR --recipe arcface-112 --size 64x64 --workers 2 --out small/`,
-				Flags: append(append([]cli.Flag{}, plan...),
-					&cli.StringFlag{Name: "root", Usage: "the data set's `DIR`, the one manifest build was given", Required: true},
-					&cli.IntFlag{Name: "workers", Usage: "goroutines that decode; 0: one per CPU"},
-					&cli.StringFlag{Name: "max-rejects", Value: "1%", Usage: "how many images may be rejected, a `NUMBER` or a share"},
-				),
+				Flags:  append(append([]cli.Flag{}, plan...), source...),
 				Action: e.cacheBuild,
 			},
 			{
@@ -56,6 +66,20 @@ Examples:
   vf2prep cache verify --shards shards/`,
 				Flags:  []cli.Flag{&cli.StringFlag{Name: "shards", Usage: "the set's `DIR`", Required: true}},
 				Action: e.cacheVerify,
+			},
+			{
+				Name:  "repair",
+				Usage: "make anew the shards that verify condemns, and only those",
+				Description: `Recipe, seed and shard size are read from the set.
+
+Examples:
+  vf2prep cache repair --shards shards/ --manifest manifest.parquet --split split/ --root DIR`,
+				Flags: append([]cli.Flag{
+					&cli.StringFlag{Name: "shards", Usage: "the set's `DIR`", Required: true},
+					&cli.StringFlag{Name: "manifest", Usage: "the `FILE` that the set was made from", Required: true},
+					&cli.StringFlag{Name: "split", Usage: "the `DIR` that the set was made from", Required: true},
+				}, source...),
+				Action: e.cacheRepair,
 			},
 			{
 				Name:  "info",
@@ -73,6 +97,13 @@ func planOptions(c *cli.Context) (cache.PlanOptions, error) {
 	r, err := cache.LoadRecipe(c.String("recipe"), c.String("size"))
 	if err != nil {
 		return cache.PlanOptions{}, usage("%w", err)
+	}
+	if encoding := c.String("encoding"); encoding != "" {
+		if err := r.Encode(encoding, c.Int("quality")); err != nil {
+			return cache.PlanOptions{}, usage("%w", err)
+		}
+	} else if c.IsSet("quality") {
+		return cache.PlanOptions{}, usage("--quality is for --encoding jpeg")
 	}
 	if n := c.Int64("shard-size"); n < 1 || n > 1<<14 {
 		return cache.PlanOptions{}, usage("--shard-size %d, want 1 to %d MiB", n, 1<<14)
@@ -112,14 +143,50 @@ func (e *env) cachePlan(c *cli.Context) error {
 	return err
 }
 
+// buildOptions reads the flags that say where photos come from and what may be taken for the work.
+func (e *env) buildOptions(c *cli.Context) (cache.BuildOptions, cache.Allowance, error) {
+	fail := func(err error) (cache.BuildOptions, cache.Allowance, error) {
+		return cache.BuildOptions{}, cache.Allowance{}, err
+	}
+	allowed, err := cache.ParseAllowance(c.String("max-rejects"))
+	if err != nil {
+		return fail(usage("--max-rejects: %w", err))
+	}
+	memory, err := parseSize(c.String("memory"))
+	if err != nil {
+		return fail(usage("--memory: %w", err))
+	}
+	root, archives := c.String("root"), c.StringSlice("tar")
+	if (root == "") == (len(archives) == 0) {
+		return fail(usage("%s: give either --root or --tar", c.Command.HelpName))
+	}
+	return cache.BuildOptions{Root: root, Archives: archives, Workers: c.Int("workers"), Memory: memory, Progress: e.progress(c)}, allowed, nil
+}
+
+// parseSize reads a number of bytes such as 1GiB, 512MiB or 800MB.
+func parseSize(text string) (int64, error) {
+	for _, u := range []struct {
+		name string
+		unit float64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}} {
+		if number, ok := strings.CutSuffix(text, u.name); ok {
+			v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+			if n := v * u.unit; err == nil && n >= 1 && n < 1<<60 {
+				return int64(n), nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("%q is no size such as 1GiB or 512MiB", text)
+}
+
 func (e *env) cacheBuild(c *cli.Context) error {
 	o, err := planOptions(c)
 	if err != nil {
 		return err
 	}
-	allowed, err := cache.ParseAllowance(c.String("max-rejects"))
+	how, allowed, err := e.buildOptions(c)
 	if err != nil {
-		return usage("--max-rejects: %w", err)
+		return err
 	}
 	p, err := cache.MakePlan(o)
 	if err != nil {
@@ -128,25 +195,63 @@ func (e *env) cacheBuild(c *cli.Context) error {
 	if !p.Fits { // as far as it goes; what is finished stays
 		fmt.Fprintf(e.stderr, "warning: %s has %s free, the shards take %s\n", o.Out, size(p.Free), size(p.Bytes))
 	}
-	s, err := p.Build(c.Context, cache.BuildOptions{Root: c.String("root"), Workers: c.Int("workers"), Progress: e.progress(c)})
+	s, err := p.Build(c.Context, how)
 	if err != nil {
 		return err
 	}
 	e.hint(c, "run \"vf2prep train --shards %s --arch seed-resnet-relu --out runs/first\"", o.Out)
-	err = e.result(c, s, func(w io.Writer) {
-		fmt.Fprintf(w, "%d samples of %d images in %d shards, %s; %d shards were there already\n", s.Samples, s.Images, s.Shards, size(s.Bytes), s.Reused)
-		fmt.Fprintf(w, "%.1f s, %.0f images/s\n", s.Seconds, s.ImagesPerSecond)
-		for _, reason := range sortedKeys(s.Reasons) {
-			fmt.Fprintf(w, "rejected %6d: %s\n", s.Reasons[reason], reason)
+	err = e.result(c, s, func(w io.Writer) { printSummary(w, s) })
+	if err != nil {
+		return err
+	}
+	return tooManyRejects(s, allowed, o.Out)
+}
+
+func printSummary(w io.Writer, s *cache.Summary) {
+	fmt.Fprintf(w, "%d samples of %d images in %d shards, %s; %d shards were there already", s.Samples, s.Images, s.Shards, size(s.Bytes), s.Reused)
+	if s.Resumed > 0 {
+		fmt.Fprintf(w, ", and %d samples of others", s.Resumed)
+	}
+	fmt.Fprintf(w, "\n%.1f s, %.0f images/s\n", s.Seconds, s.ImagesPerSecond)
+	for _, reason := range sortedKeys(s.Reasons) {
+		fmt.Fprintf(w, "rejected %6d: %s\n", s.Reasons[reason], reason)
+	}
+}
+
+func tooManyRejects(s *cache.Summary, allowed cache.Allowance, dir string) error {
+	if n := allowed.Of(s.Images); s.Rejected > n {
+		return incomplete("%d of %d images were rejected, %d are allowed: see %s in %s", s.Rejected, s.Images, n, cache.RejectsName, dir)
+	}
+	return nil
+}
+
+func (e *env) cacheRepair(c *cli.Context) error {
+	how, allowed, err := e.buildOptions(c)
+	if err != nil {
+		return err
+	}
+	dir := c.String("shards")
+	r, err := cache.Repair(c.Context, dir, c.String("manifest"), c.String("split"), how)
+	if err != nil {
+		return err
+	}
+	err = e.result(c, r, func(w io.Writer) {
+		printFaults(w, r.Check)
+		for _, name := range r.Restored {
+			fmt.Fprintf(w, "%s: as it was\n", name)
 		}
+		for _, name := range r.Changed {
+			fmt.Fprintf(w, "%s: sound, but not as it was: its photos are not what they were, see %s\n", name, cache.RejectsName)
+		}
+		fmt.Fprintf(w, "%d made anew, %d of %d shards left as they are\n", len(r.Restored)+len(r.Changed), r.Summary.Reused, r.Summary.Shards)
 	})
 	if err != nil {
 		return err
 	}
-	if n := allowed.Of(s.Images); s.Rejected > n {
-		return incomplete("%d of %d images were rejected, %d are allowed: see %s in %s", s.Rejected, s.Images, n, cache.RejectsName, o.Out)
+	if len(r.Changed) > 0 {
+		return incomplete("%d shards are not what they were", len(r.Changed))
 	}
-	return nil
+	return tooManyRejects(r.Summary, allowed, dir)
 }
 
 func (e *env) cacheVerify(c *cli.Context) error {
@@ -154,21 +259,23 @@ func (e *env) cacheVerify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	err = e.result(c, r, func(w io.Writer) {
-		for _, f := range r.Faults {
-			at := ""
-			if f.Sample >= 0 {
-				at = fmt.Sprintf(": sample %d %s", f.Sample, f.Key)
-			}
-			fmt.Fprintf(w, "%s: section %s%s: %s\n", f.Shard, f.Section, at, f.Detail)
-		}
-		fmt.Fprintf(w, "%d shards, %d samples, %s: %d faults\n", r.Shards, r.Samples, size(r.Bytes), len(r.Faults))
-	})
+	err = e.result(c, r, func(w io.Writer) { printFaults(w, r) })
 	if err == nil && len(r.Faults) > 0 {
-		e.hint(c, "run cache build again with the same flags: it makes damaged shards anew")
+		e.hint(c, "run \"vf2prep cache repair --shards %s\" with the manifest, the split and the photos: it makes damaged shards anew", c.String("shards"))
 		err = fmt.Errorf("the shard set is damaged")
 	}
 	return err
+}
+
+func printFaults(w io.Writer, r *shard.Check) {
+	for _, f := range r.Faults {
+		at := ""
+		if f.Sample >= 0 {
+			at = fmt.Sprintf(": sample %d %s", f.Sample, f.Key)
+		}
+		fmt.Fprintf(w, "%s: section %s%s: %s\n", f.Shard, f.Section, at, f.Detail)
+	}
+	fmt.Fprintf(w, "%d shards, %d samples, %s: %d faults\n", r.Shards, r.Samples, size(r.Bytes), len(r.Faults))
 }
 
 func (e *env) cacheInfo(c *cli.Context) error {
@@ -179,7 +286,7 @@ func (e *env) cacheInfo(c *cli.Context) error {
 	defer set.Close()
 	x := set.Index()
 	return e.result(c, x, func(w io.Writer) {
-		fmt.Fprintf(w, "recipe    %s, samples of %v bytes, %s\n", x.Recipe, x.Shape, x.Channels)
+		fmt.Fprintf(w, "recipe    %s, samples of %v bytes, %s, kept %s\n", x.Recipe, x.Shape, x.Channels, x.Encoding)
 		for _, name := range set.Parts() {
 			p := x.Parts[name]
 			fmt.Fprintf(w, "%-9s %d samples in %d shards, %d rejected\n", name, p.Samples, len(p.Shards), p.Rejected)
