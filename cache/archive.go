@@ -237,7 +237,7 @@ type archiveReader struct {
 }
 
 // read reads one archive to its end.
-func (r *archiveReader) read(ctx context.Context, name string) error {
+func (r *archiveReader) read(ctx context.Context, name string) (err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -256,6 +256,11 @@ func (r *archiveReader) read(ctx context.Context, name string) error {
 	}
 	strip, found, first := -1, 0, ""
 	b := r.line.empty()
+	defer func() { // what was read before the archive ended, however that was
+		if sent := r.line.send(ctx, b); err == nil {
+			err = sent
+		}
+	}()
 	for t := tar.NewReader(in); ; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -281,11 +286,6 @@ func (r *archiveReader) read(ctx context.Context, name string) error {
 		}
 		found++
 		if b, err = r.member(ctx, t, h, as, positions, b); err != nil {
-			return err
-		}
-	}
-	if len(b.photos) > 0 {
-		if err := r.line.send(ctx, b); err != nil {
 			return err
 		}
 	}

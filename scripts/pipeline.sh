@@ -31,14 +31,17 @@ want val_images 1000 split.json
 want train_identities 50 split.json
 "$bin" split check --split split --manifest manifest.parquet
 
+# The same photos as an archive, in an order of its own.
+tar -C "$data" -czf photos.tar.gz test train
+
 for recipe in arcface-112 vggface2-256 seed-190x170; do
 	build=(cache build --manifest manifest.parquet --split split --root "$data" --recipe "$recipe" --shard-size 8)
 	"$bin" "${build[@]}" --workers 8 --out "$recipe" --json >"$recipe.json"
 	want rejected 0 "$recipe.json"
 	grep '"images_per_second"' "$recipe.json"
-	# Killed half way and run again, by slower kernels at first so that there is a half way; and by
-	# one worker: the same bytes.
-	VF2PREP_CPU=portable "$bin" "${build[@]}" --workers 1 --out "$recipe-killed" --quiet &
+	# Killed half way and run again, by slower kernels and with little memory at first so that there
+	# is a half way; by one worker; by every kind of kernel; from the archive: the same bytes.
+	VF2PREP_CPU=portable "$bin" "${build[@]}" --workers 1 --memory 16MiB --out "$recipe-killed" --quiet &
 	for _ in $(seq 600); do # until three shards are there
 		[ "$(find "$recipe-killed" -name 'train-*' 2>/dev/null | wc -l)" -ge 3 ] && break
 		sleep 0.02
@@ -47,11 +50,23 @@ for recipe in arcface-112 vggface2-256 seed-190x170; do
 	[ ! -e "$recipe-killed/index.json" ] || { echo "pipeline: $recipe was built before it could be killed" >&2; exit 1; }
 	"$bin" "${build[@]}" --workers 2 --out "$recipe-killed" --quiet
 	"$bin" "${build[@]}" --workers 1 --out "$recipe-one" --quiet >/dev/null
-	diff -r "$recipe" "$recipe-killed"
-	diff -r "$recipe" "$recipe-one"
-	rm -rf "$recipe-killed" "$recipe-one"
+	for cpu in portable avx2; do
+		VF2PREP_CPU=$cpu "$bin" "${build[@]}" --out "$recipe-$cpu" --quiet >/dev/null
+	done
+	"$bin" cache build --manifest manifest.parquet --split split --tar photos.tar.gz --recipe "$recipe" \
+		--shard-size 8 --memory 64MiB --out "$recipe-tar" --quiet >/dev/null
+	for other in killed one portable avx2 tar; do
+		diff -r "$recipe" "$recipe-$other"
+		rm -rf "$recipe-$other"
+	done
 	"$bin" cache verify --shards "$recipe"
 done
+build=(cache build --manifest manifest.parquet --split split --recipe arcface-112 --encoding jpeg --shard-size 1)
+"$bin" "${build[@]}" --root "$data" --out small --json >small.json
+want rejected 0 small.json
+VF2PREP_CPU=portable "$bin" "${build[@]}" --tar photos.tar.gz --workers 8 --out small-tar --quiet >/dev/null
+diff -r small small-tar
+"$bin" cache verify --shards small
 
 epochs=${EPOCHS:-3}
 "$bin" train --shards arcface-112 --arch seed-resnet-relu --optimizer adadelta --batch 4 --epochs "$epochs" --seed 1 --out runs/first --json >train.json
