@@ -37,17 +37,39 @@ func (q *dequantizer) set(table *[64]uint16, l level) {
 // the block is 0 but for damage, and the last ones make bounds checks unnecessary.
 type coefficients [512]int16
 
-// maxLanes is the largest number of blocks in a group.
-const maxLanes = 4
+// maxLanes is the largest number of blocks that go through the inverse DCT together, ring that of
+// blocks that wait for it: a unit's and what is left of the ones before.
+const (
+	maxLanes = 4
+	ring     = 16
+)
 
-// group holds the coefficients of the blocks that go through the inverse DCT together, each 8
-// words behind the one before.
-type group [512 + 8*(maxLanes-1)]int16
+// group holds the coefficients of blocks that wait.
+type group [64 * ring]int16
+
+// slots has for each level where a group's blocks begin, in words, twice around the ring.
+var slots = func() (s [avx512 + 1][2 * ring]int) {
+	for l := range s {
+		n := level(l).lanes()
+		for i := range s[l] {
+			s[l][i] = i%ring/n*64*n + i%n*8
+		}
+	}
+	return s
+}()
 
 // target is where a block's samples go: the offset of the first, and bytes from row to row.
 type target = [2]int
 
-func (g *group) block(i int) *coefficients { return (*coefficients)(g[8*i:]) }
+// unitBlock is what reading a block of a unit takes: the first entries of tables, and the DC
+// coefficient before.
+type unitBlock struct {
+	dc, ac, q *uint32
+	pred      *int32
+}
+
+// spot is where a block of unit (x, y) of the region goes: at + x*dx + y*dy.
+type spot struct{ at, dx, dy, stride int }
 
 // What decodes a block returns the bitwise or of the places of its AC coefficients (so that
 // shape&shapeAC is 0 without any, shape&shapeRight is 0 if the right four columns are empty and
@@ -86,7 +108,7 @@ func (b *bits) used() int { return 8*b.pos - int(b.n) }
 // taken from at least 32. The bits below the n counted ones are right too: or-ing the next byte
 // over them changes nothing.
 //
-// Both functions, whose twins in assembly are decodeBlock and skipBlock, repeat the same few lines, and call nothing: the compiler would inline none of
+// Both functions, whose twins in assembly are decodeBlocks and skipBlocks, repeat the same few lines, and call nothing: the compiler would inline none of
 // it, and keep the state in memory around every call. This is what the time goes to.
 
 // block decodes one block: its DC difference, added to pred, and AC coefficients. c must be clear.

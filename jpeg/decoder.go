@@ -34,8 +34,9 @@ type Decoder struct {
 	level    level
 	pix      []uint8 // all planes, and room for blocks that nobody asked for
 	group    group
-	to       [maxLanes]target // where the group's blocks go
-	waiting  int              // blocks in the group
+	to       [ring + maxLanes]target // where the group's blocks go
+	next     int                     // slot of the next block
+	waiting  int                     // blocks before it that are to be reconstructed
 	ws       workspace
 
 	tables []*huffman
@@ -174,7 +175,7 @@ func (d *Decoder) start(region image.Rectangle) error {
 		at += size
 	}
 	clear(d.group[:])
-	d.waiting = 0
+	d.next, d.waiting = 0, 0
 	return nil
 }
 

@@ -17,7 +17,7 @@ const maxTables = 16
 // An entry of huffman.fast or huffman.rest is
 //
 //	bits  0-5   bits to drop: the code's, and the value's too where the entry holds it
-//	bit   7     entryPart: it doesn't
+//	bit   7     entryPart: it doesn't. So it is in a DC table, where a branch would fail too often
 //	bits  8-14  coefficients to move on: run + 1, 16 for ZRL, 64 for EOB (AC only)
 //	bits 16-31  the value, signed; or the symbol where entryPart is set
 //
@@ -103,7 +103,7 @@ func (h *huffman) enter(code uint32, l int, symbol uint8) {
 		run = h.rest[at : at+1<<free]
 	}
 	for j := range run {
-		if size > free {
+		if size > free || !h.ac {
 			run[j] = uint32(l) | entryPart | advance<<8 | uint32(symbol)<<16
 			continue
 		}

@@ -20,12 +20,13 @@ func best() level {
 	return avx2
 }
 
-// fastIDCT writes the samples of a group of as many blocks as l takes, and clears its coefficients.
-func fastIDCT(l level, g *group, pix []uint8, to *[maxLanes]target) {
+// fastIDCT writes the samples of as many blocks as l takes, whose coefficients c begins with, and
+// clears the latter.
+func fastIDCT(l level, c []int16, pix []uint8, to *[maxLanes]target) {
 	if l == avx512 {
-		idctAVX512(&g[0], &pix[0], to)
+		idctAVX512(&c[0], &pix[0], to)
 	} else {
-		idctAVX2(&g[0], &pix[0], to)
+		idctAVX2(&c[0], &pix[0], to)
 	}
 }
 
@@ -35,18 +36,23 @@ const (
 	_ = -(unsafe.Offsetof(huffman{}.skip) ^ 4<<lutBits)
 	_ = -(unsafe.Offsetof(huffman{}.together) ^ 6<<lutBits)
 	_ = -(unsafe.Offsetof(huffman{}.rest) ^ (6<<lutBits + 8))
+	_ = -(unsafe.Offsetof(unitBlock{}.ac) ^ 8)
+	_ = -(unsafe.Offsetof(unitBlock{}.q) ^ 16)
+	_ = -(unsafe.Offsetof(unitBlock{}.pred) ^ 24)
+	_ = -(unsafe.Sizeof(unitBlock{}) ^ 32)
 	_ = -(unsafe.Offsetof(bits{}.buf) ^ 0)
 	_ = -(unsafe.Offsetof(bits{}.n) ^ 8)
 	_ = -(unsafe.Offsetof(bits{}.pos) ^ 16)
 	_ = -(unsafe.Offsetof(bits{}.data) ^ 24)
 )
 
-// fastBlock is bits.block for the levels with kernels.
-func (b *bits) fastBlock(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int32) int {
-	return decodeBlock(&b.buf, &dc.fast[0], &ac.fast[0], &q[0], &c[0], pred)
+// fastBlocks is bits.block for the blocks of a unit. Their coefficients must be clear, and are left
+// at these slots.
+func (b *bits) fastBlocks(list []unitBlock, g *group, slot *[maxMCU]int) int {
+	return decodeBlocks(&b.buf, &list[0].dc, len(list), &g[0], &slot[0])
 }
 
-// fastSkip is bits.skip for the levels with kernels.
-func (b *bits) fastSkip(dc, ac *huffman, pred *int32) int {
-	return skipBlock(&b.buf, &dc.fast[0], &ac.fast[0], pred)
+// fastSkip is bits.skip for the blocks of a unit.
+func (b *bits) fastSkip(list []unitBlock) int {
+	return skipBlocks(&b.buf, &list[0].dc, len(list))
 }

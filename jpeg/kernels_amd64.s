@@ -865,244 +865,251 @@ large:
 	VMOVDQA64 Z3, K1, Z0
 	JMP       fits
 
-// func decodeBlock(b *uint64, dc *uint32, ac *uint32, q *uint32, c *int16, pred *int32) int
+// func decodeBlocks(b *uint64, list **uint32, n int, c *int16, slots *int) int
 // Requires: BMI2
-TEXT ·decodeBlock(SB), NOSPLIT, $0-56
-	MOVQ   b+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   8(AX), DX
-	MOVQ   16(AX), BX
-	ADDQ   24(AX), BX
-	MOVQ   ac+16(FP), SI
-	MOVQ   q+24(FP), DI
-	MOVQ   c+32(FP), R8
-	MOVQ   (BX), R9
-	BSWAPQ R9
-	SHRXQ  DX, R9, R9
-	ORQ    R9, CX
-	MOVL   $0x0000003f, R9
-	SUBL   DX, R9
-	SHRL   $0x03, R9
-	ADDQ   R9, BX
+TEXT ·decodeBlocks(SB), NOSPLIT, $0-48
+	MOVQ b+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	ADDQ 24(AX), BX
+	MOVQ list+8(FP), R9
+
+block:
+	MOVQ   8(R9), R10
+	MOVQ   16(R9), R11
+	MOVQ   slots+32(FP), SI
+	MOVQ   (SI), R12
+	ADDQ   $0x08, SI
+	MOVQ   SI, slots+32(FP)
+	SHLQ   $0x01, R12
+	ADDQ   c+24(FP), R12
+	MOVQ   (BX), SI
+	BSWAPQ SI
+	SHRXQ  DX, SI, SI
+	ORQ    SI, CX
+	MOVL   $0x0000003f, SI
+	SUBL   DX, SI
+	SHRL   $0x03, SI
+	ADDQ   SI, BX
 	ORL    $0x38, DX
-	MOVQ   dc+8(FP), R10
-	MOVQ   CX, R11
-	SHRQ   $0x36, R11
-	MOVL   (R10)(R11*4), R9
-	TESTL  $0x0000003f, R9
+	MOVQ   (R9), DI
+	MOVQ   CX, R8
+	SHRQ   $0x36, R8
+	MOVL   (DI)(R8*4), SI
+	TESTL  $0x0000003f, SI
 	JNZ    dcCode
-	SHRL   $0x10, R9
-	SHLL   $0x06, R9
-	MOVQ   CX, R11
-	SHRQ   $0x30, R11
-	ANDL   $0x0000003f, R11
-	ADDL   R11, R9
-	MOVQ   6152(R10), R11
-	MOVL   (R11)(R9*4), R9
-	TESTL  R9, R9
+	SHRL   $0x10, SI
+	SHLL   $0x06, SI
+	MOVQ   CX, R8
+	SHRQ   $0x30, R8
+	ANDL   $0x0000003f, R8
+	ADDL   R8, SI
+	MOVQ   6152(DI), R8
+	MOVL   (R8)(SI*4), SI
+	TESTL  SI, SI
 	JZ     faultCode
 
 dcCode:
-	MOVL  R9, R10
-	SARL  $0x10, R10
-	MOVL  R9, R11
-	SHLXQ R11, CX, CX
-	ANDL  $0x3f, R11
-	SUBL  R11, DX
-	TESTL $0x00000080, R9
-	JZ    dcWhole
-	MOVL  R10, R9
-	ANDL  $0x0f, R9
-	MOVQ  CX, R12
-	SARQ  $0x3f, R12
-	NOTL  R12
-	MOVL  $0x0000003f, R10
-	SUBL  R9, R10
-	MOVQ  CX, R11
-	SHRQ  $0x01, R11
-	SHRXQ R10, R11, R10
-	SHLXQ R9, CX, CX
-	ANDL  $0x3f, R9
-	SUBL  R9, DX
-	MOVL  $0x00000001, R11
-	SHLXL R9, R11, R11
-	DECL  R11
-	ANDL  R12, R11
-	SUBL  R11, R10
-
-dcWhole:
-	MOVQ    pred+40(FP), R9
-	ADDL    (R9), R10
-	MOVL    R10, (R9)
-	MOVL    $0x00000001, R11
-	XORL    R12, R12
-	MOVWLZX -4(DI)(R11*4), R9
-	MOVWLZX -2(DI)(R11*4), R13
-	IMULL   R13, R10
-	MOVW    R10, (R8)(R9*2)
+	MOVL    SI, DI
+	SARL    $0x10, DI
+	SHLXQ   SI, CX, CX
+	ANDL    $0x3f, SI
+	SUBL    SI, DX
+	MOVL    DI, SI
+	ANDL    $0x0f, SI
+	MOVQ    CX, R13
+	SARQ    $0x3f, R13
+	NOTL    R13
+	MOVL    $0x0000003f, DI
+	SUBL    SI, DI
+	MOVQ    CX, R8
+	SHRQ    $0x01, R8
+	SHRXQ   DI, R8, DI
+	SHLXQ   SI, CX, CX
+	ANDL    $0x3f, SI
+	SUBL    SI, DX
+	MOVL    $0x00000001, R8
+	SHLXL   SI, R8, R8
+	DECL    R8
+	ANDL    R13, R8
+	SUBL    R8, DI
+	MOVQ    24(R9), SI
+	ADDL    (SI), DI
+	MOVL    DI, (SI)
+	MOVL    $0x00000001, R8
+	MOVWLZX -4(R11)(R8*4), SI
+	MOVWLZX -2(R11)(R8*4), R13
+	IMULL   DI, R13
+	MOVW    R13, (R12)(SI*2)
 
 refill:
-	MOVQ    (BX), R9
-	BSWAPQ  R9
-	SHRXQ   DX, R9, R9
-	ORQ     R9, CX
-	MOVL    $0x0000003f, R9
-	SUBL    DX, R9
-	SHRL    $0x03, R9
-	ADDQ    R9, BX
+	MOVQ    (BX), SI
+	BSWAPQ  SI
+	SHRXQ   DX, SI, SI
+	ORQ     SI, CX
+	MOVL    $0x0000003f, SI
+	SUBL    DX, SI
+	SHRL    $0x03, SI
+	ADDQ    SI, BX
 	ORL     $0x38, DX
-	MOVQ    CX, R9
-	SHRQ    $0x36, R9
-	MOVL    (SI)(R9*4), R9
-	TESTB   $0x80, R9
+	MOVQ    CX, SI
+	SHRQ    $0x36, SI
+	MOVL    (R10)(SI*4), SI
+	TESTB   $0x80, SI
 	JNZ     part
-	MOVL    R9, R10
-	SARL    $0x10, R10
-	MOVL    R9, R13
+	MOVL    SI, DI
+	SARL    $0x10, DI
+	MOVL    SI, R13
 	SHLXQ   R13, CX, CX
 	ANDL    $0x3f, R13
 	SUBL    R13, DX
-	SHRL    $0x08, R9
-	ANDL    $0x0000007f, R9
-	ADDL    R9, R11
-	MOVWLZX -4(DI)(R11*4), R9
-	MOVWLZX -2(DI)(R11*4), R13
-	IMULL   R13, R10
-	MOVW    R10, (R8)(R9*2)
-	ORL     R10, R12
-	CMPL    R11, $0x00000040
-	JGE     end
-	MOVQ    CX, R9
-	SHRQ    $0x36, R9
-	MOVL    (SI)(R9*4), R9
-	TESTB   $0x80, R9
+	SHRL    $0x08, SI
+	ANDL    $0x0000007f, SI
+	ADDL    SI, R8
+	CMPL    R8, $0x00000040
+	JG      over
+	MOVWLZX -4(R11)(R8*4), SI
+	MOVWLZX -2(R11)(R8*4), R13
+	IMULL   DI, R13
+	MOVW    R13, (R12)(SI*2)
+	CMPL    R8, $0x00000040
+	JE      next
+	MOVQ    CX, SI
+	SHRQ    $0x36, SI
+	MOVL    (R10)(SI*4), SI
+	TESTB   $0x80, SI
 	JNZ     part
-	MOVL    R9, R10
-	SARL    $0x10, R10
-	MOVL    R9, R13
+	MOVL    SI, DI
+	SARL    $0x10, DI
+	MOVL    SI, R13
 	SHLXQ   R13, CX, CX
 	ANDL    $0x3f, R13
 	SUBL    R13, DX
-	SHRL    $0x08, R9
-	ANDL    $0x0000007f, R9
-	ADDL    R9, R11
-	MOVWLZX -4(DI)(R11*4), R9
-	MOVWLZX -2(DI)(R11*4), R13
-	IMULL   R13, R10
-	MOVW    R10, (R8)(R9*2)
-	ORL     R10, R12
-	CMPL    R11, $0x00000040
-	JGE     end
-	MOVQ    CX, R9
-	SHRQ    $0x36, R9
-	MOVL    (SI)(R9*4), R9
-	TESTB   $0x80, R9
+	SHRL    $0x08, SI
+	ANDL    $0x0000007f, SI
+	ADDL    SI, R8
+	CMPL    R8, $0x00000040
+	JG      over
+	MOVWLZX -4(R11)(R8*4), SI
+	MOVWLZX -2(R11)(R8*4), R13
+	IMULL   DI, R13
+	MOVW    R13, (R12)(SI*2)
+	CMPL    R8, $0x00000040
+	JE      next
+	MOVQ    CX, SI
+	SHRQ    $0x36, SI
+	MOVL    (R10)(SI*4), SI
+	TESTB   $0x80, SI
 	JNZ     part
-	MOVL    R9, R10
-	SARL    $0x10, R10
-	MOVL    R9, R13
+	MOVL    SI, DI
+	SARL    $0x10, DI
+	MOVL    SI, R13
 	SHLXQ   R13, CX, CX
 	ANDL    $0x3f, R13
 	SUBL    R13, DX
-	SHRL    $0x08, R9
-	ANDL    $0x0000007f, R9
-	ADDL    R9, R11
-	MOVWLZX -4(DI)(R11*4), R9
-	MOVWLZX -2(DI)(R11*4), R13
-	IMULL   R13, R10
-	MOVW    R10, (R8)(R9*2)
-	ORL     R10, R12
-	CMPL    R11, $0x00000040
-	JGE     end
-	MOVQ    CX, R9
-	SHRQ    $0x36, R9
-	MOVL    (SI)(R9*4), R9
-	TESTB   $0x80, R9
+	SHRL    $0x08, SI
+	ANDL    $0x0000007f, SI
+	ADDL    SI, R8
+	CMPL    R8, $0x00000040
+	JG      over
+	MOVWLZX -4(R11)(R8*4), SI
+	MOVWLZX -2(R11)(R8*4), R13
+	IMULL   DI, R13
+	MOVW    R13, (R12)(SI*2)
+	CMPL    R8, $0x00000040
+	JE      next
+	MOVQ    CX, SI
+	SHRQ    $0x36, SI
+	MOVL    (R10)(SI*4), SI
+	TESTB   $0x80, SI
 	JNZ     part
-	MOVL    R9, R10
-	SARL    $0x10, R10
-	MOVL    R9, R13
+	MOVL    SI, DI
+	SARL    $0x10, DI
+	MOVL    SI, R13
 	SHLXQ   R13, CX, CX
 	ANDL    $0x3f, R13
 	SUBL    R13, DX
-	SHRL    $0x08, R9
-	ANDL    $0x0000007f, R9
-	ADDL    R9, R11
-	MOVWLZX -4(DI)(R11*4), R9
-	MOVWLZX -2(DI)(R11*4), R13
-	IMULL   R13, R10
-	MOVW    R10, (R8)(R9*2)
-	ORL     R10, R12
-	CMPL    R11, $0x00000040
-	JGE     end
-	MOVQ    CX, R9
-	SHRQ    $0x36, R9
-	MOVL    (SI)(R9*4), R9
-	TESTB   $0x80, R9
+	SHRL    $0x08, SI
+	ANDL    $0x0000007f, SI
+	ADDL    SI, R8
+	CMPL    R8, $0x00000040
+	JG      over
+	MOVWLZX -4(R11)(R8*4), SI
+	MOVWLZX -2(R11)(R8*4), R13
+	IMULL   DI, R13
+	MOVW    R13, (R12)(SI*2)
+	CMPL    R8, $0x00000040
+	JE      next
+	MOVQ    CX, SI
+	SHRQ    $0x36, SI
+	MOVL    (R10)(SI*4), SI
+	TESTB   $0x80, SI
 	JNZ     part
-	MOVL    R9, R10
-	SARL    $0x10, R10
-	MOVL    R9, R13
+	MOVL    SI, DI
+	SARL    $0x10, DI
+	MOVL    SI, R13
 	SHLXQ   R13, CX, CX
 	ANDL    $0x3f, R13
 	SUBL    R13, DX
-	SHRL    $0x08, R9
-	ANDL    $0x0000007f, R9
-	ADDL    R9, R11
-	MOVWLZX -4(DI)(R11*4), R9
-	MOVWLZX -2(DI)(R11*4), R13
-	IMULL   R13, R10
-	MOVW    R10, (R8)(R9*2)
-	ORL     R10, R12
-	CMPL    R11, $0x00000040
-	JGE     end
+	SHRL    $0x08, SI
+	ANDL    $0x0000007f, SI
+	ADDL    SI, R8
+	CMPL    R8, $0x00000040
+	JG      over
+	MOVWLZX -4(R11)(R8*4), SI
+	MOVWLZX -2(R11)(R8*4), R13
+	IMULL   DI, R13
+	MOVW    R13, (R12)(SI*2)
+	CMPL    R8, $0x00000040
+	JE      next
 	JMP     refill
 
 part:
-	MOVQ   (BX), R9
-	BSWAPQ R9
-	SHRXQ  DX, R9, R9
-	ORQ    R9, CX
-	MOVL   $0x0000003f, R9
-	SUBL   DX, R9
-	SHRL   $0x03, R9
-	ADDQ   R9, BX
+	MOVQ   (BX), SI
+	BSWAPQ SI
+	SHRXQ  DX, SI, SI
+	ORQ    SI, CX
+	MOVL   $0x0000003f, SI
+	SUBL   DX, SI
+	SHRL   $0x03, SI
+	ADDQ   SI, BX
 	ORL    $0x38, DX
 	MOVQ   CX, R13
 	SHRQ   $0x36, R13
-	MOVL   (SI)(R13*4), R9
-	TESTL  $0x0000003f, R9
+	MOVL   (R10)(R13*4), SI
+	TESTL  $0x0000003f, SI
 	JNZ    acCode
-	SHRL   $0x10, R9
-	SHLL   $0x06, R9
+	SHRL   $0x10, SI
+	SHLL   $0x06, SI
 	MOVQ   CX, R13
 	SHRQ   $0x30, R13
 	ANDL   $0x0000003f, R13
-	ADDL   R13, R9
-	MOVQ   6152(SI), R13
-	MOVL   (R13)(R9*4), R9
-	TESTL  R9, R9
+	ADDL   R13, SI
+	MOVQ   6152(R10), R13
+	MOVL   (R13)(SI*4), SI
+	TESTL  SI, SI
 	JZ     faultCode
 
 acCode:
-	MOVL  R9, R10
-	SARL  $0x10, R10
-	MOVL  R9, R13
+	MOVL  SI, DI
+	SARL  $0x10, DI
+	MOVL  SI, R13
 	SHLXQ R13, CX, CX
 	ANDL  $0x3f, R13
 	SUBL  R13, DX
-	TESTL $0x00000080, R9
+	TESTL $0x00000080, SI
 	JZ    acWhole
-	MOVL  R10, R14
+	MOVL  DI, R14
 	ANDL  $0x0f, R14
 	MOVQ  CX, R15
 	SARQ  $0x3f, R15
 	NOTL  R15
-	MOVL  $0x0000003f, R10
-	SUBL  R14, R10
+	MOVL  $0x0000003f, DI
+	SUBL  R14, DI
 	MOVQ  CX, R13
 	SHRQ  $0x01, R13
-	SHRXQ R10, R13, R10
+	SHRXQ DI, R13, DI
 	SHLXQ R14, CX, CX
 	ANDL  $0x3f, R14
 	SUBL  R14, DX
@@ -1110,40 +1117,45 @@ acCode:
 	SHLXL R14, R13, R13
 	DECL  R13
 	ANDL  R15, R13
-	SUBL  R13, R10
+	SUBL  R13, DI
 
 acWhole:
-	SHRL    $0x08, R9
-	ANDL    $0x0000007f, R9
-	ADDL    R9, R11
-	MOVWLZX -4(DI)(R11*4), R9
-	MOVWLZX -2(DI)(R11*4), R13
-	IMULL   R13, R10
-	MOVW    R10, (R8)(R9*2)
-	ORL     R10, R12
-	CMPL    R11, $0x00000040
-	JLT     refill
+	SHRL    $0x08, SI
+	ANDL    $0x0000007f, SI
+	ADDL    SI, R8
+	CMPL    R8, $0x00000040
+	JG      over
+	MOVWLZX -4(R11)(R8*4), SI
+	MOVWLZX -2(R11)(R8*4), R13
+	IMULL   DI, R13
+	MOVW    R13, (R12)(SI*2)
+	CMPL    R8, $0x00000040
+	JL      refill
+	JMP     next
 
-end:
-	MOVQ  CX, (AX)
-	MOVQ  DX, 8(AX)
-	SUBQ  24(AX), BX
-	MOVQ  BX, 16(AX)
-	CMPL  R11, $0x00000040
-	JLE   done
-	TESTL R10, R10
+over:
+	TESTL DI, DI
 	JNZ   faultRange
 
-done:
-	XORL  R9, R9
-	TESTL R12, R12
-	SETNE R9
-	MOVQ  R9, ret+48(FP)
+next:
+	ADDQ $0x20, R9
+	DECQ n+16(FP)
+	JNZ  block
+	MOVQ CX, (AX)
+	MOVQ DX, 8(AX)
+	SUBQ 24(AX), BX
+	MOVQ BX, 16(AX)
+	XORL AX, AX
+	MOVQ AX, ret+40(FP)
 	RET
 
 faultRange:
+	MOVQ CX, (AX)
+	MOVQ DX, 8(AX)
+	SUBQ 24(AX), BX
+	MOVQ BX, 16(AX)
 	MOVQ $-2, AX
-	MOVQ AX, ret+48(FP)
+	MOVQ AX, ret+40(FP)
 	RET
 
 faultCode:
@@ -1152,203 +1164,212 @@ faultCode:
 	SUBQ 24(AX), BX
 	MOVQ BX, 16(AX)
 	MOVQ $-1, AX
-	MOVQ AX, ret+48(FP)
+	MOVQ AX, ret+40(FP)
 	RET
 
-// func skipBlock(b *uint64, dc *uint32, ac *uint32, pred *int32) int
+// func skipBlocks(b *uint64, list **uint32, n int) int
 // Requires: BMI2
-TEXT ·skipBlock(SB), NOSPLIT, $0-40
-	MOVQ   b+0(FP), AX
-	MOVQ   (AX), CX
-	MOVQ   8(AX), DX
-	MOVQ   16(AX), BX
-	ADDQ   24(AX), BX
-	MOVQ   ac+16(FP), SI
-	MOVQ   6144(SI), R10
-	MOVQ   (BX), DI
-	BSWAPQ DI
-	SHRXQ  DX, DI, DI
-	ORQ    DI, CX
-	MOVL   $0x0000003f, DI
-	SUBL   DX, DI
-	SHRL   $0x03, DI
-	ADDQ   DI, BX
+TEXT ·skipBlocks(SB), NOSPLIT, $0-32
+	MOVQ b+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	ADDQ 24(AX), BX
+	MOVQ list+8(FP), R9
+
+block:
+	MOVQ   8(R9), R10
+	MOVQ   6144(R10), R11
+	MOVQ   (BX), SI
+	BSWAPQ SI
+	SHRXQ  DX, SI, SI
+	ORQ    SI, CX
+	MOVL   $0x0000003f, SI
+	SUBL   DX, SI
+	SHRL   $0x03, SI
+	ADDQ   SI, BX
 	ORL    $0x38, DX
-	MOVQ   dc+8(FP), R8
-	MOVQ   CX, R9
-	SHRQ   $0x36, R9
-	MOVL   (R8)(R9*4), DI
-	TESTL  $0x0000003f, DI
+	MOVQ   (R9), DI
+	MOVQ   CX, R8
+	SHRQ   $0x36, R8
+	MOVL   (DI)(R8*4), SI
+	TESTL  $0x0000003f, SI
 	JNZ    dcCode
-	SHRL   $0x10, DI
-	SHLL   $0x06, DI
-	MOVQ   CX, R9
-	SHRQ   $0x30, R9
-	ANDL   $0x0000003f, R9
-	ADDL   R9, DI
-	MOVQ   6152(R8), R9
-	MOVL   (R9)(DI*4), DI
-	TESTL  DI, DI
+	SHRL   $0x10, SI
+	SHLL   $0x06, SI
+	MOVQ   CX, R8
+	SHRQ   $0x30, R8
+	ANDL   $0x0000003f, R8
+	ADDL   R8, SI
+	MOVQ   6152(DI), R8
+	MOVL   (R8)(SI*4), SI
+	TESTL  SI, SI
 	JZ     faultCode
 
 dcCode:
-	MOVL  DI, R8
-	SARL  $0x10, R8
-	MOVL  DI, R9
-	SHLXQ R9, CX, CX
-	ANDL  $0x3f, R9
-	SUBL  R9, DX
-	TESTL $0x00000080, DI
-	JZ    dcWhole
-	MOVL  R8, DI
-	ANDL  $0x0f, DI
-	MOVQ  CX, R11
-	SARQ  $0x3f, R11
-	NOTL  R11
-	MOVL  $0x0000003f, R8
-	SUBL  DI, R8
-	MOVQ  CX, R9
-	SHRQ  $0x01, R9
-	SHRXQ R8, R9, R8
-	SHLXQ DI, CX, CX
-	ANDL  $0x3f, DI
-	SUBL  DI, DX
-	MOVL  $0x00000001, R9
-	SHLXL DI, R9, R9
-	DECL  R9
-	ANDL  R11, R9
-	SUBL  R9, R8
-
-dcWhole:
-	MOVQ pred+24(FP), DI
-	ADDL R8, (DI)
-	MOVL $0x00000001, R9
+	MOVL  SI, DI
+	SARL  $0x10, DI
+	SHLXQ SI, CX, CX
+	ANDL  $0x3f, SI
+	SUBL  SI, DX
+	MOVL  DI, SI
+	ANDL  $0x0f, SI
+	MOVQ  CX, R12
+	SARQ  $0x3f, R12
+	NOTL  R12
+	MOVL  $0x0000003f, DI
+	SUBL  SI, DI
+	MOVQ  CX, R8
+	SHRQ  $0x01, R8
+	SHRXQ DI, R8, DI
+	SHLXQ SI, CX, CX
+	ANDL  $0x3f, SI
+	SUBL  SI, DX
+	MOVL  $0x00000001, R8
+	SHLXL SI, R8, R8
+	DECL  R8
+	ANDL  R12, R8
+	SUBL  R8, DI
+	MOVQ  24(R9), SI
+	ADDL  (SI), DI
+	MOVL  DI, (SI)
+	MOVL  $0x00000001, R8
 
 refill:
-	MOVQ    (BX), DI
-	BSWAPQ  DI
-	SHRXQ   DX, DI, DI
-	ORQ     DI, CX
-	MOVL    $0x0000003f, DI
-	SUBL    DX, DI
-	SHRL    $0x03, DI
-	ADDQ    DI, BX
+	MOVQ    (BX), SI
+	BSWAPQ  SI
+	SHRXQ   DX, SI, SI
+	ORQ     SI, CX
+	MOVL    $0x0000003f, SI
+	SUBL    DX, SI
+	SHRL    $0x03, SI
+	ADDQ    SI, BX
 	ORL     $0x38, DX
-	CMPL    R9, R10
+	CMPL    R8, R11
 	JGE     one
-	MOVQ    CX, DI
-	SHRQ    $0x36, DI
-	MOVWLZX 4096(SI)(DI*2), DI
-	TESTL   DI, DI
+	MOVQ    CX, SI
+	SHRQ    $0x36, SI
+	MOVWLZX 4096(R10)(SI*2), SI
+	TESTL   SI, SI
 	JZ      one
-	MOVL    DI, R8
-	SHLXQ   R8, CX, CX
-	ANDL    $0x3f, R8
-	SUBL    R8, DX
-	MOVL    DI, R8
-	SHRL    $0x06, R8
-	ANDL    $0x0000007f, R8
-	ADDL    R8, R9
-	CMPL    R9, $0x00000040
+	MOVL    SI, DI
+	SHLXQ   DI, CX, CX
+	ANDL    $0x3f, DI
+	SUBL    DI, DX
+	MOVL    SI, DI
+	SHRL    $0x06, DI
+	ANDL    $0x0000007f, DI
+	ADDL    DI, R8
+	CMPL    R8, $0x00000040
 	JGE     end
-	CMPL    R9, R10
+	CMPL    R8, R11
 	JGE     one
-	MOVQ    CX, DI
-	SHRQ    $0x36, DI
-	MOVWLZX 4096(SI)(DI*2), DI
-	TESTL   DI, DI
+	MOVQ    CX, SI
+	SHRQ    $0x36, SI
+	MOVWLZX 4096(R10)(SI*2), SI
+	TESTL   SI, SI
 	JZ      one
-	MOVL    DI, R8
-	SHLXQ   R8, CX, CX
-	ANDL    $0x3f, R8
-	SUBL    R8, DX
-	MOVL    DI, R8
-	SHRL    $0x06, R8
-	ANDL    $0x0000007f, R8
-	ADDL    R8, R9
-	CMPL    R9, $0x00000040
+	MOVL    SI, DI
+	SHLXQ   DI, CX, CX
+	ANDL    $0x3f, DI
+	SUBL    DI, DX
+	MOVL    SI, DI
+	SHRL    $0x06, DI
+	ANDL    $0x0000007f, DI
+	ADDL    DI, R8
+	CMPL    R8, $0x00000040
 	JGE     end
 	JMP     refill
 
 one:
-	MOVQ   (BX), DI
-	BSWAPQ DI
-	SHRXQ  DX, DI, DI
-	ORQ    DI, CX
-	MOVL   $0x0000003f, DI
-	SUBL   DX, DI
-	SHRL   $0x03, DI
-	ADDQ   DI, BX
+	MOVQ   (BX), SI
+	BSWAPQ SI
+	SHRXQ  DX, SI, SI
+	ORQ    SI, CX
+	MOVL   $0x0000003f, SI
+	SUBL   DX, SI
+	SHRL   $0x03, SI
+	ADDQ   SI, BX
 	ORL    $0x38, DX
-	MOVQ   CX, R11
-	SHRQ   $0x36, R11
-	MOVL   (SI)(R11*4), DI
-	TESTL  $0x0000003f, DI
+	MOVQ   CX, R12
+	SHRQ   $0x36, R12
+	MOVL   (R10)(R12*4), SI
+	TESTL  $0x0000003f, SI
 	JNZ    acCode
-	SHRL   $0x10, DI
-	SHLL   $0x06, DI
-	MOVQ   CX, R11
-	SHRQ   $0x30, R11
-	ANDL   $0x0000003f, R11
-	ADDL   R11, DI
-	MOVQ   6152(SI), R11
-	MOVL   (R11)(DI*4), DI
-	TESTL  DI, DI
+	SHRL   $0x10, SI
+	SHLL   $0x06, SI
+	MOVQ   CX, R12
+	SHRQ   $0x30, R12
+	ANDL   $0x0000003f, R12
+	ADDL   R12, SI
+	MOVQ   6152(R10), R12
+	MOVL   (R12)(SI*4), SI
+	TESTL  SI, SI
 	JZ     faultCode
 
 acCode:
-	MOVL  DI, R8
-	SARL  $0x10, R8
-	MOVL  DI, R11
-	SHLXQ R11, CX, CX
-	ANDL  $0x3f, R11
-	SUBL  R11, DX
-	TESTL $0x00000080, DI
-	JZ    acWhole
-	MOVL  R8, R12
-	ANDL  $0x0f, R12
-	MOVQ  CX, R13
-	SARQ  $0x3f, R13
-	NOTL  R13
-	MOVL  $0x0000003f, R8
-	SUBL  R12, R8
-	MOVQ  CX, R11
-	SHRQ  $0x01, R11
-	SHRXQ R8, R11, R8
+	MOVL  SI, DI
+	SARL  $0x10, DI
+	MOVL  SI, R12
 	SHLXQ R12, CX, CX
 	ANDL  $0x3f, R12
 	SUBL  R12, DX
-	MOVL  $0x00000001, R11
-	SHLXL R12, R11, R11
-	DECL  R11
-	ANDL  R13, R11
-	SUBL  R11, R8
+	TESTL $0x00000080, SI
+	JZ    acWhole
+	MOVL  DI, R13
+	ANDL  $0x0f, R13
+	MOVQ  CX, R14
+	SARQ  $0x3f, R14
+	NOTL  R14
+	MOVL  $0x0000003f, DI
+	SUBL  R13, DI
+	MOVQ  CX, R12
+	SHRQ  $0x01, R12
+	SHRXQ DI, R12, DI
+	SHLXQ R13, CX, CX
+	ANDL  $0x3f, R13
+	SUBL  R13, DX
+	MOVL  $0x00000001, R12
+	SHLXL R13, R12, R12
+	DECL  R12
+	ANDL  R14, R12
+	SUBL  R12, DI
 
 acWhole:
-	SHRL  $0x08, DI
-	ANDL  $0x0000007f, DI
-	ADDL  DI, R9
-	XORL  DI, DI
-	TESTL R8, R8
-	SETEQ DI
-	SHLL  $0x0d, DI
-	CMPL  R9, $0x00000040
-	JLT   refill
+	SHRL  $0x08, SI
+	ANDL  $0x0000007f, SI
+	ADDL  SI, R8
+	XORL  SI, SI
+	TESTL DI, DI
+	SETEQ SI
+	SHLL  $0x0d, SI
+	CMPL  R8, $0x00000040
+	JL    refill
 
 end:
-	MOVQ  CX, (AX)
-	MOVQ  DX, 8(AX)
-	SUBQ  24(AX), BX
-	MOVQ  BX, 16(AX)
-	XORL  AX, AX
-	CMPL  R9, $0x00000040
-	JLE   done
-	TESTL $0x00002000, DI
-	JNZ   done
-	MOVQ  $-2, AX
+	JE    next
+	TESTL $0x00002000, SI
+	JZ    faultRange
 
-done:
-	MOVQ AX, ret+32(FP)
+next:
+	ADDQ $0x20, R9
+	DECQ n+16(FP)
+	JNZ  block
+	MOVQ CX, (AX)
+	MOVQ DX, 8(AX)
+	SUBQ 24(AX), BX
+	MOVQ BX, 16(AX)
+	XORL AX, AX
+	MOVQ AX, ret+24(FP)
+	RET
+
+faultRange:
+	MOVQ CX, (AX)
+	MOVQ DX, 8(AX)
+	SUBQ 24(AX), BX
+	MOVQ BX, 16(AX)
+	MOVQ $-2, AX
+	MOVQ AX, ret+24(FP)
 	RET
 
 faultCode:
@@ -1357,5 +1378,5 @@ faultCode:
 	SUBQ 24(AX), BX
 	MOVQ BX, 16(AX)
 	MOVQ $-1, AX
-	MOVQ AX, ret+32(FP)
+	MOVQ AX, ret+24(FP)
 	RET

@@ -6,10 +6,8 @@ package jpeg
 
 func best() level { return portable }
 
-func fastIDCT(level, *group, []uint8, *[maxLanes]target) { panic("jpeg: no such kernel") }
+const absent = "jpeg: no such kernel"
 
-func (b *bits) fastBlock(dc, ac *huffman, q *dequantizer, c *coefficients, pred *int32) int {
-	panic("jpeg: no such kernel")
-}
-
-func (b *bits) fastSkip(dc, ac *huffman, pred *int32) int { panic("jpeg: no such kernel") }
+func fastIDCT(level, []int16, []uint8, *[maxLanes]target)        { panic(absent) }
+func (b *bits) fastBlocks([]unitBlock, *group, *[maxMCU]int) int { panic(absent) }
+func (b *bits) fastSkip([]unitBlock) int                         { panic(absent) }

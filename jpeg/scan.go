@@ -29,6 +29,11 @@ type scan struct {
 	bits     bits
 	length   int // of the segment, bytes
 	list     [3]*component
+
+	// For the levels with kernels, the blocks of a unit in their order.
+	block [maxMCU]unitBlock
+	spot  [maxMCU]spot
+	n     int
 }
 
 // scanHeader reads the body of an SOS segment.
@@ -80,6 +85,14 @@ func (d *Decoder) scanHeader(s []byte) (*scan, error) {
 	} else if blocks > maxMCU {
 		return nil, fmt.Errorf("%d blocks in an MCU, want %d at most: %w", blocks, maxMCU, ErrFormat)
 	}
+	for i, c := range sc.component {
+		hv := sc.hv[i]
+		for at := range hv.X * hv.Y {
+			sc.block[sc.n] = unitBlock{&c.dc.fast[0], &c.ac.fast[0], &c.q[0], &c.pred}
+			sc.spot[sc.n] = spot{c.at + 8*(at/hv.X*c.stride+at%hv.X), 8 * hv.X, 8 * hv.Y * c.stride, c.stride}
+			sc.n++
+		}
+	}
 	return sc, nil
 }
 
@@ -116,12 +129,7 @@ func (d *Decoder) scan(s *scan, at int) (next int, ended bool, err error) {
 			}
 		}
 	}
-	if d.waiting > 0 {
-		for i := d.waiting; i < d.level.lanes(); i++ {
-			d.to[i] = target{len(d.pix) - 64, 8}
-		}
-		d.flush()
-	}
+	d.finish()
 	if stop < s.h {
 		if s.last {
 			return 0, false, nil
@@ -134,59 +142,73 @@ func (d *Decoder) scan(s *scan, at int) (next int, ended bool, err error) {
 
 // unit decodes a unit to its place in the region.
 func (d *Decoder) unit(s *scan, x, y int) int {
+	if d.level != portable {
+		return d.fastUnit(s, x, y)
+	}
+	block := (*coefficients)(d.group[:])
 	for i, c := range s.component {
 		hv := s.hv[i]
 		for v := range hv.Y {
-			at := 8 * ((y*hv.Y+v)*c.stride + x*hv.X)
-			out := c.pix[at:]
-			at += c.at
+			out := c.pix[8*((y*hv.Y+v)*c.stride+x*hv.X):]
 			for h := range hv.X {
-				block := d.group.block(d.waiting)
-				shape := 0
-				if d.level == portable {
-					shape = s.bits.block(c.dc, c.ac, &c.q, block, &c.pred)
-				} else {
-					shape = s.bits.fastBlock(c.dc, c.ac, &c.q, block, &c.pred)
-				}
-				switch out := out[8*h:]; {
-				case shape < 0:
+				*(*[64]int16)(block[:]) = [64]int16{}
+				shape := s.bits.block(c.dc, c.ac, &c.q, block, &c.pred)
+				if shape < 0 {
 					return shape
-				case shape&shapeAC == 0:
-					idctDC(block[c.q[0]&511], out, c.stride)
-					block[c.q[0]&511] = 0
-				case d.level == portable:
-					idct(block, shape, &d.ws, out, c.stride)
-					*(*[64]int16)(block[:]) = [64]int16{}
-				default:
-					_ = out[7*c.stride+7]
-					d.to[d.waiting] = target{at + 8*h, c.stride}
-					if d.waiting++; d.waiting == d.level.lanes() {
-						d.flush()
-					}
 				}
+				idct(block, shape, &d.ws, out[8*h:], c.stride)
 			}
 		}
 	}
 	return 0
 }
 
-// flush reconstructs the blocks of the group, which must be full.
-func (d *Decoder) flush() {
-	fastIDCT(d.level, &d.group, d.pix, &d.to)
-	d.waiting = 0
+// fastUnit reads a unit and reconstructs blocks when there are enough to do so at once.
+func (d *Decoder) fastUnit(s *scan, x, y int) int {
+	slot := (*[maxMCU]int)(slots[d.level][d.next:])
+	if fault := s.bits.fastBlocks(s.block[:s.n], &d.group, slot); fault < 0 {
+		return fault
+	}
+	for i := range s.spot[:s.n] {
+		p := &s.spot[i]
+		at := p.at + x*p.dx + y*p.dy
+		_ = d.pix[at+7*p.stride+7]
+		d.to[(d.next+i)%ring] = target{at, p.stride}
+	}
+	d.next = (d.next + s.n) % ring
+	d.waiting += s.n
+	for lanes := d.level.lanes(); d.waiting >= lanes; d.waiting -= lanes {
+		d.reconstruct()
+	}
+	return 0
+}
+
+// reconstruct makes the samples of the blocks that have waited longest, as many as the level takes.
+func (d *Decoder) reconstruct() {
+	first := (d.next - d.waiting + ring) % ring
+	fastIDCT(d.level, d.group[64*first:], d.pix, (*[maxLanes]target)(d.to[first:]))
+}
+
+// finish reconstructs the last blocks of a scan, with some that nobody asked for.
+func (d *Decoder) finish() {
+	if d.waiting == 0 {
+		return
+	}
+	for i := range d.level.lanes() - d.waiting {
+		d.to[d.next+i] = target{len(d.pix) - 64, 8}
+	}
+	d.reconstruct()
+	d.next, d.waiting = 0, 0
 }
 
 // skip reads past a unit.
 func (s *scan) skip(l level) int {
+	if l != portable {
+		return s.bits.fastSkip(s.block[:s.n])
+	}
 	for i, c := range s.component {
 		for range s.hv[i].X * s.hv[i].Y {
-			fault := 0
-			if l == portable {
-				fault = s.bits.skip(c.dc, c.ac, &c.pred)
-			} else {
-				fault = s.bits.fastSkip(c.dc, c.ac, &c.pred)
-			}
-			if fault < 0 {
+			if fault := s.bits.skip(c.dc, c.ac, &c.pred); fault < 0 {
 				return fault
 			}
 		}

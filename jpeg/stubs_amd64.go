@@ -14,12 +14,12 @@ func idctAVX2(c *int16, pix *uint8, to *[4][2]int)
 //go:noescape
 func idctAVX512(c *int16, pix *uint8, to *[4][2]int)
 
-// decodeBlock is bits.block.
+// decodeBlocks is bits.block for n blocks of a unit, at these places behind c.
 //
 //go:noescape
-func decodeBlock(b *uint64, dc *uint32, ac *uint32, q *uint32, c *int16, pred *int32) int
+func decodeBlocks(b *uint64, list **uint32, n int, c *int16, slots *int) int
 
-// skipBlock is bits.skip.
+// skipBlocks is bits.skip for n blocks of a unit.
 //
 //go:noescape
-func skipBlock(b *uint64, dc *uint32, ac *uint32, pred *int32) int
+func skipBlocks(b *uint64, list **uint32, n int) int

@@ -22,6 +22,13 @@ const (
 	huffmanTogether = huffmanSkip + 2<<lutBits
 	huffmanRest     = huffmanTogether + 8
 
+	// Fields of a unitBlock, and its size.
+	blockDC    = 0
+	blockAC    = 8
+	blockQ     = 16
+	blockPred  = 24
+	blockBytes = 32
+
 	bitsN    = 8
 	bitsPos  = 16
 	bitsData = 24
@@ -81,9 +88,9 @@ func (r *reader) index() GPVirtual {
 }
 
 // symbol takes a code and its value, after a refill, where neither need be in the table; v is the
-// value, e the entry. The labels it makes begin with name; where there is no code it jumps to
-// fault.
-func (r *reader) symbol(table Register, e, v GPVirtual, name, fault string) {
+// value, e the entry. The labels it makes begin with name, "dc" for a table of parts alone; where
+// there is no code it jumps to faultCode.
+func (r *reader) symbol(table Register, e, v GPVirtual, name string) {
 	i := r.index()
 	MOVL(Mem{Base: table, Index: i, Scale: 4}, e.As32())
 	TESTL(U32(63), e.As32())
@@ -97,15 +104,17 @@ func (r *reader) symbol(table Register, e, v GPVirtual, name, fault string) {
 	MOVQ(Mem{Base: table, Disp: huffmanRest}, i)
 	MOVL(Mem{Base: i, Index: e, Scale: 4}, e.As32())
 	TESTL(e.As32(), e.As32())
-	JZ(LabelRef(fault))
+	JZ(LabelRef("faultCode"))
 	Label(name + "Code")
 	MOVL(e.As32(), v.As32())
 	SARL(Imm(16), v.As32())
 	l := GP64()
 	MOVL(e.As32(), l.As32())
 	r.drop(l)
-	TESTL(U32(entryPart), e.As32())
-	JZ(LabelRef(name + "Whole"))
+	if name != "dc" {
+		TESTL(U32(entryPart), e.As32())
+		JZ(LabelRef(name + "Whole"))
+	}
 	// As the function value.
 	size, sign := GP64(), GP64()
 	MOVL(v.As32(), size.As32())
@@ -135,156 +144,176 @@ func advance(e, k GPVirtual) {
 	ADDL(e.As32(), k.As32())
 }
 
-// decodeBlock is bits.block, four symbols at a time as long as each is in the table with its
-// value: they have at most 40 bits.
-func decodeBlock() {
-	TEXT("decodeBlock", attr.NOSPLIT, "func(b *uint64, dc, ac, q *uint32, c *int16, pred *int32) int")
-	Doc("decodeBlock is bits.block.")
-	Pragma("noescape")
-	r := load()
-	ac := Load(Param("ac"), GP64())
-	q := Load(Param("q"), GP64())
-	c := Load(Param("c"), GP64())
-	e, v, k, any, place := GP64(), GP64(), GP64(), GP64(), GP64()
-
-	r.refill()
-	{
-		dc := Load(Param("dc"), GP64())
-		r.symbol(dc, e, v, "dc", "faultCode")
-		pred := Load(Param("pred"), GP64())
-		ADDL(Mem{Base: pred}, v.As32())
-		MOVL(v.As32(), Mem{Base: pred})
-	}
-	MOVL(U32(1), k.As32())
-	XORL(any.As32(), any.As32())
-	put := func() { // at the place of the coefficient before k
-		scale := GP64()
-		MOVWLZX(Mem{Base: q, Index: k, Scale: 4, Disp: -4}, place.As32())
-		MOVWLZX(Mem{Base: q, Index: k, Scale: 4, Disp: -2}, scale.As32())
-		IMULL(scale.As32(), v.As32())
-		MOVW(v.As16(), Mem{Base: c, Index: place, Scale: 2})
-	}
-	put()
-
-	Label("refill")
-	r.refill()
-	for range 5 {
-		i := r.index()
-		MOVL(Mem{Base: ac, Index: i, Scale: 4}, e.As32())
-		TESTB(U8(entryPart), e.As8())
-		JNZ(LabelRef("part"))
-		MOVL(e.As32(), v.As32())
-		SARL(Imm(16), v.As32())
-		l := GP64()
-		MOVL(e.As32(), l.As32())
-		r.drop(l)
-		advance(e, k)
-		put()
-		ORL(v.As32(), any.As32())
-		CMPL(k.As32(), U32(64))
-		JGE(LabelRef("end"))
-	}
-	JMP(LabelRef("refill"))
-
-	Label("part")
-	r.refill()
-	r.symbol(ac, e, v, "ac", "faultCode")
-	advance(e, k)
-	put()
-	ORL(v.As32(), any.As32())
-	CMPL(k.As32(), U32(64))
-	JLT(LabelRef("refill"))
-
-	Label("end")
-	r.save()
-	CMPL(k.As32(), U32(64))
-	JLE(LabelRef("done"))
-	TESTL(v.As32(), v.As32())
-	JNZ(LabelRef("faultRange"))
-	Label("done")
-	XORL(e.As32(), e.As32())
-	TESTL(any.As32(), any.As32())
-	SETNE(e.As8())
-	Store(e, ReturnIndex(0))
-	RET()
-	result := GP64()
-	Label("faultRange")
-	MOVQ(I32(faultRange), result)
-	Store(result, ReturnIndex(0))
-	RET()
-	Label("faultCode")
-	r.save()
-	MOVQ(I32(faultCode), result)
-	Store(result, ReturnIndex(0))
-	RET()
+// blocks calls body for n blocks, with the registers that hold a block's AC table and entry in the
+// list. The body ends by jumping to "next".
+func blocks(body func(block, ac GPVirtual)) {
+	block, ac := GP64(), GP64()
+	Load(Param("list"), block)
+	Label("block")
+	MOVQ(Mem{Base: block, Disp: blockAC}, ac)
+	body(block, ac)
+	Label("next")
+	ADDQ(Imm(blockBytes), block)
+	DECQ(addr("n"))
+	JNZ(LabelRef("block"))
 }
 
-// skipBlock is bits.skip.
-func skipBlock() {
-	TEXT("skipBlock", attr.NOSPLIT, "func(b *uint64, dc, ac *uint32, pred *int32) int")
-	Doc("skipBlock is bits.skip.")
-	Pragma("noescape")
-	r := load()
-	ac := Load(Param("ac"), GP64())
-	e, v, k, together := GP64(), GP64(), GP64(), GP64()
-	MOVQ(Mem{Base: ac, Disp: huffmanTogether}, together)
-
+// dc takes a block's DC difference and leaves the coefficient in v.
+func (r *reader) dc(block, e, v GPVirtual) {
+	dc, pred := GP64(), GP64()
 	r.refill()
-	{
-		dc := Load(Param("dc"), GP64())
-		r.symbol(dc, e, v, "dc", "faultCode")
-		pred := Load(Param("pred"), GP64())
-		ADDL(v.As32(), Mem{Base: pred})
-	}
-	MOVL(U32(1), k.As32())
+	MOVQ(Mem{Base: block, Disp: blockDC}, dc)
+	r.symbol(dc, e, v, "dc")
+	MOVQ(Mem{Base: block, Disp: blockPred}, pred)
+	ADDL(Mem{Base: pred}, v.As32())
+	MOVL(v.As32(), Mem{Base: pred})
+}
 
-	Label("refill")
-	r.refill()
-	for range 2 { // of at most 25 bits each
-		CMPL(k.As32(), together.As32())
-		JGE(LabelRef("one"))
-		i := r.index()
-		MOVWLZX(Mem{Base: ac, Index: i, Scale: 2, Disp: huffmanSkip}, e.As32())
-		TESTL(e.As32(), e.As32())
-		JZ(LabelRef("one"))
-		l := GP64()
-		MOVL(e.As32(), l.As32())
-		r.drop(l)
-		MOVL(e.As32(), l.As32())
-		SHRL(Imm(6), l.As32())
-		ANDL(U32(127), l.As32())
-		ADDL(l.As32(), k.As32())
-		CMPL(k.As32(), U32(64))
-		JGE(LabelRef("end"))
-	}
-	JMP(LabelRef("refill"))
-
-	Label("one")
-	r.refill()
-	r.symbol(ac, e, v, "ac", "faultCode")
-	advance(e, k)
-	XORL(e.As32(), e.As32())
-	TESTL(v.As32(), v.As32())
-	SETEQ(e.As8())
-	SHLL(Imm(13), e.As32()) // entryZero
-	CMPL(k.As32(), U32(64))
-	JLT(LabelRef("refill"))
-
-	Label("end")
+// finish returns 0, and has the two ways to return a fault.
+func (r *reader) finish() {
 	r.save()
 	result := GP64()
 	XORL(result.As32(), result.As32())
-	CMPL(k.As32(), U32(64))
-	JLE(LabelRef("done"))
-	TESTL(U32(entryZero), e.As32())
-	JNZ(LabelRef("done"))
-	MOVQ(I32(faultRange), result)
-	Label("done")
 	Store(result, ReturnIndex(0))
 	RET()
-	Label("faultCode")
-	r.save()
-	MOVQ(I32(faultCode), result)
-	Store(result, ReturnIndex(0))
-	RET()
+	for _, f := range []struct {
+		name string
+		code int32
+	}{{"faultRange", faultRange}, {"faultCode", faultCode}} {
+		Label(f.name)
+		r.save()
+		MOVQ(I32(f.code), result)
+		Store(result, ReturnIndex(0))
+		RET()
+	}
+}
+
+// addr is the memory of a parameter.
+func addr(name string) Mem {
+	b, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
+
+// decodeBlocks is bits.block for some blocks. It takes five symbols at a time as long as each is
+// in the table with its value: they have at most 50 bits.
+func decodeBlocks() {
+	TEXT("decodeBlocks", attr.NOSPLIT, "func(b *uint64, list **uint32, n int, c *int16, slots *int) int")
+	Doc("decodeBlocks is bits.block for n blocks of a unit, at these places behind c.")
+	Pragma("noescape")
+	r := load()
+	e, v, k := GP64(), GP64(), GP64()
+	blocks(func(block, ac GPVirtual) {
+		q, c, slot := GP64(), GP64(), GP64()
+		MOVQ(Mem{Base: block, Disp: blockQ}, q)
+		MOVQ(addr("slots"), slot)
+		MOVQ(Mem{Base: slot}, c)
+		ADDQ(Imm(8), slot)
+		MOVQ(slot, addr("slots"))
+		SHLQ(Imm(1), c)
+		ADDQ(addr("c"), c)
+
+		put := func() { // at the place of the coefficient before k
+			place, scale := GP64(), GP64()
+			MOVWLZX(Mem{Base: q, Index: k, Scale: 4, Disp: -4}, place.As32())
+			MOVWLZX(Mem{Base: q, Index: k, Scale: 4, Disp: -2}, scale.As32())
+			IMULL(v.As32(), scale.As32())
+			MOVW(scale.As16(), Mem{Base: c, Index: place, Scale: 2})
+		}
+		r.dc(block, e, v)
+		MOVL(U32(1), k.As32())
+		put()
+
+		Label("refill")
+		r.refill()
+		for range 5 {
+			i := r.index()
+			MOVL(Mem{Base: ac, Index: i, Scale: 4}, e.As32())
+			TESTB(U8(entryPart), e.As8())
+			JNZ(LabelRef("part"))
+			MOVL(e.As32(), v.As32())
+			SARL(Imm(16), v.As32())
+			l := GP64()
+			MOVL(e.As32(), l.As32())
+			r.drop(l)
+			advance(e, k)
+			CMPL(k.As32(), U32(64))
+			JG(LabelRef("over"))
+			put()
+			CMPL(k.As32(), U32(64))
+			JE(LabelRef("next"))
+		}
+		JMP(LabelRef("refill"))
+
+		Label("part")
+		r.refill()
+		r.symbol(ac, e, v, "ac")
+		advance(e, k)
+		CMPL(k.As32(), U32(64))
+		JG(LabelRef("over"))
+		put()
+		CMPL(k.As32(), U32(64))
+		JL(LabelRef("refill"))
+		JMP(LabelRef("next"))
+
+		Label("over") // by an end of block or a run of zeros, or damaged
+		TESTL(v.As32(), v.As32())
+		JNZ(LabelRef("faultRange"))
+	})
+	r.finish()
+}
+
+// skipBlocks is bits.skip for some blocks.
+func skipBlocks() {
+	TEXT("skipBlocks", attr.NOSPLIT, "func(b *uint64, list **uint32, n int) int")
+	Doc("skipBlocks is bits.skip for n blocks of a unit.")
+	Pragma("noescape")
+	r := load()
+	e, v, k := GP64(), GP64(), GP64()
+	blocks(func(block, ac GPVirtual) {
+		together := GP64()
+		MOVQ(Mem{Base: ac, Disp: huffmanTogether}, together)
+		r.dc(block, e, v)
+		MOVL(U32(1), k.As32())
+
+		Label("refill")
+		r.refill()
+		for range 2 { // of at most 25 bits each
+			CMPL(k.As32(), together.As32())
+			JGE(LabelRef("one"))
+			i := r.index()
+			MOVWLZX(Mem{Base: ac, Index: i, Scale: 2, Disp: huffmanSkip}, e.As32())
+			TESTL(e.As32(), e.As32())
+			JZ(LabelRef("one"))
+			l := GP64()
+			MOVL(e.As32(), l.As32())
+			r.drop(l)
+			MOVL(e.As32(), l.As32())
+			SHRL(Imm(6), l.As32())
+			ANDL(U32(127), l.As32())
+			ADDL(l.As32(), k.As32())
+			CMPL(k.As32(), U32(64))
+			JGE(LabelRef("end"))
+		}
+		JMP(LabelRef("refill"))
+
+		Label("one")
+		r.refill()
+		r.symbol(ac, e, v, "ac")
+		advance(e, k)
+		XORL(e.As32(), e.As32())
+		TESTL(v.As32(), v.As32())
+		SETEQ(e.As8())
+		SHLL(Imm(13), e.As32()) // entryZero
+		CMPL(k.As32(), U32(64))
+		JL(LabelRef("refill"))
+
+		Label("end")
+		JE(LabelRef("next"))
+		TESTL(U32(entryZero), e.As32())
+		JZ(LabelRef("faultRange"))
+	})
+	r.finish()
 }

@@ -15,8 +15,8 @@ func main() {
 	for _, v := range []vector{{2, "AVX2"}, {4, "AVX512"}} {
 		v.idct()
 	}
-	decodeBlock()
-	skipBlock()
+	decodeBlocks()
+	skipBlocks()
 	Generate()
 }
 
