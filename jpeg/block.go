@@ -28,10 +28,20 @@ func (q *dequantizer) set(table *[64]uint16, l level) {
 	for i := range q {
 		q[i] = 1<<16 | uint32(64*l.lanes())
 		if i < 64 {
-			q[i] = uint32(table[i])<<16 | uint32(l.place(int(zigzag[i])))
+			q[i] = uint32(table[i])<<16 | uint32(places[l][i])
 		}
 	}
 }
+
+// places has for each level where the coefficients are, in the order of the stream.
+var places = func() (p [avx512 + 1][64]uint8) {
+	for l := range p {
+		for i, k := range zigzag {
+			p[l][i] = uint8(level(l).place(int(k)))
+		}
+	}
+	return p
+}()
 
 // coefficients are those of a block, dequantised, at the places of a dequantizer; the one behind
 // the block is 0 but for damage, and the last ones make bounds checks unnecessary.
