@@ -32,7 +32,7 @@ func fastIDCT(l level, c []int16, pix []uint8, to *[maxLanes]target) {
 
 // Where assembly finds fields: a constant beyond its type is an error.
 const (
-	_ = -(unsafe.Offsetof(huffman{}.fast) ^ 0)
+	_ = -unsafe.Offsetof(huffman{}.fast)
 	_ = -(unsafe.Offsetof(huffman{}.skip) ^ 4<<lutBits)
 	_ = -(unsafe.Offsetof(huffman{}.together) ^ 6<<lutBits)
 	_ = -(unsafe.Offsetof(huffman{}.rest) ^ (6<<lutBits + 8))
@@ -40,7 +40,7 @@ const (
 	_ = -(unsafe.Offsetof(unitBlock{}.q) ^ 16)
 	_ = -(unsafe.Offsetof(unitBlock{}.pred) ^ 24)
 	_ = -(unsafe.Sizeof(unitBlock{}) ^ 32)
-	_ = -(unsafe.Offsetof(bits{}.buf) ^ 0)
+	_ = -unsafe.Offsetof(bits{}.buf)
 	_ = -(unsafe.Offsetof(bits{}.n) ^ 8)
 	_ = -(unsafe.Offsetof(bits{}.pos) ^ 16)
 	_ = -(unsafe.Offsetof(bits{}.data) ^ 24)

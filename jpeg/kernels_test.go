@@ -212,7 +212,7 @@ func TestBlockKernels(t *testing.T) {
 	outcomes := map[int]int{}
 	for range 3000 {
 		data := make([]byte, 600+padding)
-		mask := byte(r.below(256) | r.below(256)) // some bits are always 0, which makes short codes likelier
+		mask := byte(r.below(256)) | 1<<r.below(8) // some bits are always 0, which makes short codes likelier
 		for i := range 600 {
 			data[i] = byte(r.below(256)) & mask
 		}
@@ -269,5 +269,64 @@ func TestBlockKernels(t *testing.T) {
 	}
 	if outcomes[0] < 1000 || outcomes[faultCode] < 100 || outcomes[faultRange] < 100 {
 		t.Errorf("outcomes %v: too few of a kind", outcomes)
+	}
+}
+
+// Skipping takes several symbols at a time, but never one behind the end of the block: with tables
+// of few short codes and long runs, that would often happen.
+func TestSkipEndsWithTheBlock(t *testing.T) {
+	dc := new(huffman)
+	if err := dc.build(testDC, false); err != nil {
+		t.Fatal(err)
+	}
+	r := random(10)
+	ends := 0
+	for range 10000 {
+		spec := make([]byte, 16)
+		for left, l := 2, 0; left > 1 && l < 4; l++ {
+			n := r.below(left)
+			spec[l] = byte(n)
+			left = 2 * (left - n)
+		}
+		for n := int(spec[0] + spec[1] + spec[2] + spec[3]); n > 0; n-- {
+			spec = append(spec, byte(r.below(16)<<4|1+r.below(2)))
+		}
+		if len(spec) > 17 {
+			spec[16+r.below(len(spec)-16)] = 0xf0
+		}
+		ac := new(huffman)
+		if err := ac.build(spec, true); err != nil {
+			t.Fatal(err)
+		}
+		ac.group()
+		data := make([]byte, 200+padding)
+		for i := range 200 {
+			data[i] = byte(r.below(256))
+		}
+		var q dequantizer
+		q.set(new([64]uint16), portable)
+		var c coefficients
+		pred, skipPred, fastPred := int32(0), int32(0), int32(0)
+		list := []unitBlock{{&dc.fast[0], &ac.fast[0], &q[0], &fastPred}}
+		b, sb, fb := bits{data: data}, bits{data: data}, bits{data: data}
+		for b.used() < 8*200 {
+			want := min(b.block(dc, ac, &q, &c, &pred), 0)
+			got, fast := sb.skip(dc, ac, &skipPred), want
+			if best() != portable {
+				fast = fb.fastSkip(list)
+			} else {
+				fb, fastPred = b, pred
+			}
+			if want != got || want != fast || want == 0 && (b.used() != sb.used() || b.used() != fb.used() || pred != skipPred || pred != fastPred) {
+				t.Fatalf("table %v: skipping returns %d at bit %d, in assembly %d at %d, want %d at %d", spec, got, sb.used(), fast, fb.used(), want, b.used())
+			}
+			if want < 0 {
+				break
+			}
+			ends++
+		}
+	}
+	if ends < 1000 {
+		t.Errorf("%d blocks ended, want 1000 at least", ends)
 	}
 }
