@@ -134,6 +134,7 @@ func (b *builder) each(ctx context.Context, kind string, paths []string, parse f
 		if err != nil {
 			return err
 		}
+		in.workers = b.o.Workers
 		perr := parse(in, path)
 		input, err := in.close()
 		if perr != nil {

@@ -76,6 +76,8 @@ type inputFile struct {
 	n     int64
 	kind  string
 	shown string // how problems, errors and the manifest call it
+
+	workers int // that may parse its lines; 0 is one
 }
 
 // openInput opens a file and decides what it is called: relative to the root, else by its base

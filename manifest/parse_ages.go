@@ -5,43 +5,52 @@ import (
 	"io"
 )
 
+var ageShape = shape{numbers: 1, low: 0, high: maxAge}
+
 // parseImageAges reads a CSV of NAME_ID and age in years, with or without a header. Where the
 // header names a column AGE that one is read, else the second. Rows with an empty age are passed
 // over: they say that it is unknown.
 func parseImageAges(r io.Reader, name string, log *problemLog, each func(line int, identity []byte, image, fc int32, age float32)) error {
 	s := newSource(r, name, log)
 	col := 1
-	for {
-		f, err := s.nextFields()
-		if err != nil {
-			return s.end(err)
+	return s.run(r, &ageShape, func(identity []byte, l *line, values []float32) bool {
+		if col != 1 {
+			return false
+		}
+		each(s.lines.n, identity, l.image, l.face, values[0])
+		return true
+	}, func(b []byte) error {
+		f := s.cut(b)
+		if len(f) == 0 {
+			return nil
 		}
 		if isHeader(f[0], "name_id", "filename", "image") {
 			if s.seen > 1 {
 				s.note(SecondHeader, "header in mid-file")
 			}
 			col = ageColumn(f)
-			continue
+			return nil
 		}
 		identity, image, fc, ok := parseLooseID(f[0])
 		if !ok {
 			s.reject("NAME_ID: %q is no image such as n000002/0001_01", f[0])
-			continue
+			return nil
 		}
 		if len(f) <= col || len(f[col]) == 0 {
 			if col == 1 && len(f) == 1 && s.good == 0 {
 				s.reject("%d fields, want NAME_ID and age", len(f))
 			}
-			continue
+			return nil
 		}
 		age, ok := parseAge(f[col])
 		if !ok {
 			s.reject("age: %q is no age from 0 to %d", f[col], maxAge)
-			continue
+			return nil
 		}
 		s.good++
 		each(s.lines.n, identity, image, fc, age)
-	}
+		return nil
+	})
 }
 
 func ageColumn(header [][]byte) int {

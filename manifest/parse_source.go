@@ -38,13 +38,20 @@ func (s *source) next() ([]byte, error) {
 		case err != nil:
 			return nil, fmt.Errorf("%s:%d: %w", s.name, s.lines.n+1, err)
 		}
-		for _, c := range b {
-			if c != ' ' && c != '\t' {
-				s.seen++
-				return b, nil
-			}
+		if !blank(b) {
+			s.seen++
+			return b, nil
 		}
 	}
+}
+
+func blank(line []byte) bool {
+	for _, c := range line {
+		if c != ' ' && c != '\t' {
+			return false
+		}
+	}
+	return true
 }
 
 // nextFields returns the fields of the next line that holds any, or io.EOF.

@@ -40,11 +40,14 @@ func parseLandmarks(r io.Reader, name string, log *problemLog, each func(line in
 func parseTable(r io.Reader, name string, log *problemLog, columns []string, each func(line int, identity []byte, image, fc int32, values []float32)) error {
 	s := newSource(r, name, log)
 	values := make([]float32, len(columns)-1)
-scan:
-	for {
-		f, err := s.nextFields()
-		if err != nil {
-			return s.end(err)
+	regular := shape{numbers: len(values), low: -maxCoordinate, high: maxCoordinate}
+	return s.run(r, &regular, func(identity []byte, l *line, values []float32) bool {
+		each(s.lines.n, identity, l.image, l.face, values)
+		return true
+	}, func(b []byte) error {
+		f := s.cut(b)
+		if len(f) == 0 {
+			return nil
 		}
 		if isHeader(f[0], columns[0]) {
 			if got := joinFields(f); !strings.EqualFold(got, strings.Join(columns, ",")) {
@@ -53,32 +56,33 @@ scan:
 			if s.seen > 1 {
 				s.note(SecondHeader, "header in mid-file")
 			}
-			continue
+			return nil
 		}
 		identity, image, fc, ok := parseLooseID(f[0])
 		if !ok {
 			s.reject("NAME_ID: %q is no image such as n000002/0001_01", f[0])
-			continue
+			return nil
 		}
 		if len(f) != len(columns) {
 			s.reject("%d fields, want %d", len(f), len(columns))
-			continue
+			return nil
 		}
 		for i := range values {
 			v, ok := parseNumber(f[i+1])
 			if !ok {
 				s.reject("%s: %q is not a number", columns[i+1], f[i+1])
-				continue scan
+				return nil
 			}
 			if v < -maxCoordinate || v > maxCoordinate {
 				s.reject("%s: %q lies outside any image", columns[i+1], f[i+1])
-				continue scan
+				return nil
 			}
 			values[i] = float32(v)
 		}
 		s.good++
 		each(s.lines.n, identity, image, fc, values)
-	}
+		return nil
+	})
 }
 
 func joinFields(f [][]byte) string {

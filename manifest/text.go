@@ -16,6 +16,8 @@ const maxLine = 1 << 16 // bytes; MAAD-Face's lines, the longest that are known,
 
 var errLong = fmt.Errorf("line of more than %d bytes", maxLine)
 
+const byteOrderMark = "\xef\xbb\xbf"
+
 // lines reads a text file line by line: LF or CRLF, a byte order mark or none.
 type lines struct {
 	r *bufio.Reader
@@ -43,7 +45,7 @@ func (l *lines) next() ([]byte, error) {
 	}
 	l.n++
 	if l.n == 1 {
-		b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+		b = bytes.TrimPrefix(b, []byte(byteOrderMark))
 	}
 	b = bytes.TrimSuffix(b, []byte("\n"))
 	return bytes.TrimSuffix(b, []byte("\r")), nil
