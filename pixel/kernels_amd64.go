@@ -81,5 +81,9 @@ func fastRows(l level, dst []float32, src []uint8, r Rows) {
 	case r.Stream:
 		kernel = normalizeStreamAVX2
 	}
-	kernel(&dst[0], &src[0], r.W, r.N, r.Stride)
+	var next *uint8
+	if len(r.Next) > 0 {
+		next = &r.Next[0]
+	}
+	kernel(&dst[0], &src[0], r.W, r.N, r.Stride, next)
 }

@@ -451,14 +451,24 @@ done:
 	VZEROUPPER
 	RET
 
-// func normalizeAVX2(dst *float32, src *uint8, w int, n int, stride int)
+// func normalizeAVX2(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·normalizeAVX2(SB), NOSPLIT, $0-40
+TEXT ·normalizeAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         n+24(FP), BX
 	MOVQ         stride+32(FP), SI
+	MOVQ         next+40(FP), DI
+	LEAQ         -1(BX), R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	ADDQ         DX, R8
+	MOVQ         DI, R9
+	SUBQ         R8, R9
+	XORQ         R10, R10
+	TESTQ        DI, DI
+	CMOVQEQ      R10, R9
 	VPBROADCASTD word000000ff<>+0(SB), Y0
 	VPBROADCASTD word3b808081<>+0(SB), Y1
 	VPBROADCASTD word437f0000<>+0(SB), Y2
@@ -466,23 +476,27 @@ TEXT ·normalizeAVX2(SB), NOSPLIT, $0-40
 	SUBQ         $0x08, DI
 
 row:
-	XORQ R8, R8
+	XORQ R10, R10
 
 group:
-	PREFETCHT0   2048(CX)(R8*1)
-	VPMOVZXBD    (CX)(R8*1), Y3
+	LEAQ         2048(CX)(R10*1), R11
+	LEAQ         (R11)(R9*1), R12
+	CMPQ         R11, R8
+	CMOVQCC      R12, R11
+	PREFETCHT0   (R11)
+	VPMOVZXBD    (CX)(R10*1), Y3
 	VPADDD       Y3, Y3, Y3
 	VPSUBD       Y0, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y1, Y3, Y4
 	VFNMADD231PS Y2, Y4, Y3
 	VFMADD231PS  Y1, Y3, Y4
-	VMOVUPS      Y4, (AX)(R8*4)
-	CMPQ         R8, DI
+	VMOVUPS      Y4, (AX)(R10*4)
+	CMPQ         R10, DI
 	JGE          next
-	ADDQ         $0x08, R8
-	CMPQ         R8, DI
-	CMOVQGT      DI, R8
+	ADDQ         $0x08, R10
+	CMPQ         R10, DI
+	CMOVQGT      DI, R10
 	JMP          group
 
 next:
@@ -520,14 +534,24 @@ DATA backwards<>+14(SB)/1, $0x01
 DATA backwards<>+15(SB)/1, $0x00
 GLOBL backwards<>(SB), RODATA|NOPTR, $16
 
-// func normalizeFlippedAVX2(dst *float32, src *uint8, w int, n int, stride int)
+// func normalizeFlippedAVX2(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·normalizeFlippedAVX2(SB), NOSPLIT, $0-40
+TEXT ·normalizeFlippedAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         n+24(FP), BX
 	MOVQ         stride+32(FP), SI
+	MOVQ         next+40(FP), DI
+	LEAQ         -1(BX), R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	ADDQ         DX, R8
+	MOVQ         DI, R9
+	SUBQ         R8, R9
+	XORQ         R10, R10
+	TESTQ        DI, DI
+	CMOVQEQ      R10, R9
 	VPBROADCASTD word000000ff<>+0(SB), Y0
 	VPBROADCASTD word3b808081<>+0(SB), Y1
 	VPBROADCASTD word437f0000<>+0(SB), Y2
@@ -537,13 +561,17 @@ TEXT ·normalizeFlippedAVX2(SB), NOSPLIT, $0-40
 	LEAQ         -8(CX)(DX*1), CX
 
 row:
-	XORQ R8, R8
+	XORQ R10, R10
 
 group:
-	PREFETCHT0   2048(CX)(R8*1)
-	MOVQ         CX, R9
-	SUBQ         R8, R9
-	VMOVQ        (R9), X4
+	LEAQ         2048(CX)(R10*1), R11
+	LEAQ         (R11)(R9*1), R12
+	CMPQ         R11, R8
+	CMOVQCC      R12, R11
+	PREFETCHT0   (R11)
+	MOVQ         CX, R11
+	SUBQ         R10, R11
+	VMOVQ        (R11), X4
 	VPSHUFB      X3, X4, X4
 	VPMOVZXBD    X4, Y4
 	VPADDD       Y4, Y4, Y4
@@ -552,12 +580,12 @@ group:
 	VMULPS       Y1, Y4, Y5
 	VFNMADD231PS Y2, Y5, Y4
 	VFMADD231PS  Y1, Y4, Y5
-	VMOVUPS      Y5, (AX)(R8*4)
-	CMPQ         R8, DI
+	VMOVUPS      Y5, (AX)(R10*4)
+	CMPQ         R10, DI
 	JGE          next
-	ADDQ         $0x08, R8
-	CMPQ         R8, DI
-	CMOVQGT      DI, R8
+	ADDQ         $0x08, R10
+	CMPQ         R10, DI
+	CMOVQGT      DI, R10
 	JMP          group
 
 next:
@@ -568,14 +596,24 @@ next:
 	VZEROUPPER
 	RET
 
-// func normalizeStreamAVX2(dst *float32, src *uint8, w int, n int, stride int)
+// func normalizeStreamAVX2(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·normalizeStreamAVX2(SB), NOSPLIT, $0-40
+TEXT ·normalizeStreamAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         n+24(FP), BX
 	MOVQ         stride+32(FP), SI
+	MOVQ         next+40(FP), DI
+	LEAQ         -1(BX), R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	ADDQ         DX, R8
+	MOVQ         DI, R9
+	SUBQ         R8, R9
+	XORQ         R10, R10
+	TESTQ        DI, DI
+	CMOVQEQ      R10, R9
 	VPBROADCASTD word000000ff<>+0(SB), Y0
 	VPBROADCASTD word3b808081<>+0(SB), Y1
 	VPBROADCASTD word437f0000<>+0(SB), Y2
@@ -583,23 +621,27 @@ TEXT ·normalizeStreamAVX2(SB), NOSPLIT, $0-40
 	SUBQ         $0x08, DI
 
 row:
-	XORQ R8, R8
+	XORQ R10, R10
 
 group:
-	PREFETCHT0   2048(CX)(R8*1)
-	VPMOVZXBD    (CX)(R8*1), Y3
+	LEAQ         2048(CX)(R10*1), R11
+	LEAQ         (R11)(R9*1), R12
+	CMPQ         R11, R8
+	CMOVQCC      R12, R11
+	PREFETCHT0   (R11)
+	VPMOVZXBD    (CX)(R10*1), Y3
 	VPADDD       Y3, Y3, Y3
 	VPSUBD       Y0, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y1, Y3, Y4
 	VFNMADD231PS Y2, Y4, Y3
 	VFMADD231PS  Y1, Y3, Y4
-	VMOVNTPS     Y4, (AX)(R8*4)
-	CMPQ         R8, DI
+	VMOVNTPS     Y4, (AX)(R10*4)
+	CMPQ         R10, DI
 	JGE          next
-	ADDQ         $0x08, R8
-	CMPQ         R8, DI
-	CMOVQGT      DI, R8
+	ADDQ         $0x08, R10
+	CMPQ         R10, DI
+	CMOVQGT      DI, R10
 	JMP          group
 
 next:
@@ -611,14 +653,24 @@ next:
 	VZEROUPPER
 	RET
 
-// func normalizeFlippedStreamAVX2(dst *float32, src *uint8, w int, n int, stride int)
+// func normalizeFlippedStreamAVX2(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·normalizeFlippedStreamAVX2(SB), NOSPLIT, $0-40
+TEXT ·normalizeFlippedStreamAVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         n+24(FP), BX
 	MOVQ         stride+32(FP), SI
+	MOVQ         next+40(FP), DI
+	LEAQ         -1(BX), R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	ADDQ         DX, R8
+	MOVQ         DI, R9
+	SUBQ         R8, R9
+	XORQ         R10, R10
+	TESTQ        DI, DI
+	CMOVQEQ      R10, R9
 	VPBROADCASTD word000000ff<>+0(SB), Y0
 	VPBROADCASTD word3b808081<>+0(SB), Y1
 	VPBROADCASTD word437f0000<>+0(SB), Y2
@@ -628,13 +680,17 @@ TEXT ·normalizeFlippedStreamAVX2(SB), NOSPLIT, $0-40
 	LEAQ         -8(CX)(DX*1), CX
 
 row:
-	XORQ R8, R8
+	XORQ R10, R10
 
 group:
-	PREFETCHT0   2048(CX)(R8*1)
-	MOVQ         CX, R9
-	SUBQ         R8, R9
-	VMOVQ        (R9), X4
+	LEAQ         2048(CX)(R10*1), R11
+	LEAQ         (R11)(R9*1), R12
+	CMPQ         R11, R8
+	CMOVQCC      R12, R11
+	PREFETCHT0   (R11)
+	MOVQ         CX, R11
+	SUBQ         R10, R11
+	VMOVQ        (R11), X4
 	VPSHUFB      X3, X4, X4
 	VPMOVZXBD    X4, Y4
 	VPADDD       Y4, Y4, Y4
@@ -643,12 +699,12 @@ group:
 	VMULPS       Y1, Y4, Y5
 	VFNMADD231PS Y2, Y5, Y4
 	VFMADD231PS  Y1, Y4, Y5
-	VMOVNTPS     Y5, (AX)(R8*4)
-	CMPQ         R8, DI
+	VMOVNTPS     Y5, (AX)(R10*4)
+	CMPQ         R10, DI
 	JGE          next
-	ADDQ         $0x08, R8
-	CMPQ         R8, DI
-	CMOVQGT      DI, R8
+	ADDQ         $0x08, R10
+	CMPQ         R10, DI
+	CMOVQGT      DI, R10
 	JMP          group
 
 next:
@@ -1029,14 +1085,24 @@ done:
 	VZEROUPPER
 	RET
 
-// func normalizeAVX512(dst *float32, src *uint8, w int, n int, stride int)
+// func normalizeAVX512(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·normalizeAVX512(SB), NOSPLIT, $0-40
+TEXT ·normalizeAVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         n+24(FP), BX
 	MOVQ         stride+32(FP), SI
+	MOVQ         next+40(FP), DI
+	LEAQ         -1(BX), R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	ADDQ         DX, R8
+	MOVQ         DI, R9
+	SUBQ         R8, R9
+	XORQ         R10, R10
+	TESTQ        DI, DI
+	CMOVQEQ      R10, R9
 	VPBROADCASTD word000000ff<>+0(SB), Z0
 	VPBROADCASTD word3b808081<>+0(SB), Z1
 	VPBROADCASTD word437f0000<>+0(SB), Z2
@@ -1044,23 +1110,27 @@ TEXT ·normalizeAVX512(SB), NOSPLIT, $0-40
 	SUBQ         $0x10, DI
 
 row:
-	XORQ R8, R8
+	XORQ R10, R10
 
 group:
-	PREFETCHT0   2048(CX)(R8*1)
-	VPMOVZXBD    (CX)(R8*1), Z3
+	LEAQ         2048(CX)(R10*1), R11
+	LEAQ         (R11)(R9*1), R12
+	CMPQ         R11, R8
+	CMOVQCC      R12, R11
+	PREFETCHT0   (R11)
+	VPMOVZXBD    (CX)(R10*1), Z3
 	VPADDD       Z3, Z3, Z3
 	VPSUBD       Z0, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z1, Z3, Z4
 	VFNMADD231PS Z2, Z4, Z3
 	VFMADD231PS  Z1, Z3, Z4
-	VMOVUPS      Z4, (AX)(R8*4)
-	CMPQ         R8, DI
+	VMOVUPS      Z4, (AX)(R10*4)
+	CMPQ         R10, DI
 	JGE          next
-	ADDQ         $0x10, R8
-	CMPQ         R8, DI
-	CMOVQGT      DI, R8
+	ADDQ         $0x10, R10
+	CMPQ         R10, DI
+	CMOVQGT      DI, R10
 	JMP          group
 
 next:
@@ -1071,14 +1141,24 @@ next:
 	VZEROUPPER
 	RET
 
-// func normalizeFlippedAVX512(dst *float32, src *uint8, w int, n int, stride int)
+// func normalizeFlippedAVX512(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·normalizeFlippedAVX512(SB), NOSPLIT, $0-40
+TEXT ·normalizeFlippedAVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         n+24(FP), BX
 	MOVQ         stride+32(FP), SI
+	MOVQ         next+40(FP), DI
+	LEAQ         -1(BX), R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	ADDQ         DX, R8
+	MOVQ         DI, R9
+	SUBQ         R8, R9
+	XORQ         R10, R10
+	TESTQ        DI, DI
+	CMOVQEQ      R10, R9
 	VPBROADCASTD word000000ff<>+0(SB), Z0
 	VPBROADCASTD word3b808081<>+0(SB), Z1
 	VPBROADCASTD word437f0000<>+0(SB), Z2
@@ -1088,13 +1168,17 @@ TEXT ·normalizeFlippedAVX512(SB), NOSPLIT, $0-40
 	LEAQ         -16(CX)(DX*1), CX
 
 row:
-	XORQ R8, R8
+	XORQ R10, R10
 
 group:
-	PREFETCHT0   2048(CX)(R8*1)
-	MOVQ         CX, R9
-	SUBQ         R8, R9
-	VMOVDQU      (R9), X4
+	LEAQ         2048(CX)(R10*1), R11
+	LEAQ         (R11)(R9*1), R12
+	CMPQ         R11, R8
+	CMOVQCC      R12, R11
+	PREFETCHT0   (R11)
+	MOVQ         CX, R11
+	SUBQ         R10, R11
+	VMOVDQU      (R11), X4
 	VPSHUFB      X3, X4, X4
 	VPMOVZXBD    X4, Z4
 	VPADDD       Z4, Z4, Z4
@@ -1103,12 +1187,12 @@ group:
 	VMULPS       Z1, Z4, Z5
 	VFNMADD231PS Z2, Z5, Z4
 	VFMADD231PS  Z1, Z4, Z5
-	VMOVUPS      Z5, (AX)(R8*4)
-	CMPQ         R8, DI
+	VMOVUPS      Z5, (AX)(R10*4)
+	CMPQ         R10, DI
 	JGE          next
-	ADDQ         $0x10, R8
-	CMPQ         R8, DI
-	CMOVQGT      DI, R8
+	ADDQ         $0x10, R10
+	CMPQ         R10, DI
+	CMOVQGT      DI, R10
 	JMP          group
 
 next:
@@ -1119,14 +1203,24 @@ next:
 	VZEROUPPER
 	RET
 
-// func normalizeStreamAVX512(dst *float32, src *uint8, w int, n int, stride int)
+// func normalizeStreamAVX512(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·normalizeStreamAVX512(SB), NOSPLIT, $0-40
+TEXT ·normalizeStreamAVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         n+24(FP), BX
 	MOVQ         stride+32(FP), SI
+	MOVQ         next+40(FP), DI
+	LEAQ         -1(BX), R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	ADDQ         DX, R8
+	MOVQ         DI, R9
+	SUBQ         R8, R9
+	XORQ         R10, R10
+	TESTQ        DI, DI
+	CMOVQEQ      R10, R9
 	VPBROADCASTD word000000ff<>+0(SB), Z0
 	VPBROADCASTD word3b808081<>+0(SB), Z1
 	VPBROADCASTD word437f0000<>+0(SB), Z2
@@ -1134,23 +1228,27 @@ TEXT ·normalizeStreamAVX512(SB), NOSPLIT, $0-40
 	SUBQ         $0x10, DI
 
 row:
-	XORQ R8, R8
+	XORQ R10, R10
 
 group:
-	PREFETCHT0   2048(CX)(R8*1)
-	VPMOVZXBD    (CX)(R8*1), Z3
+	LEAQ         2048(CX)(R10*1), R11
+	LEAQ         (R11)(R9*1), R12
+	CMPQ         R11, R8
+	CMOVQCC      R12, R11
+	PREFETCHT0   (R11)
+	VPMOVZXBD    (CX)(R10*1), Z3
 	VPADDD       Z3, Z3, Z3
 	VPSUBD       Z0, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z1, Z3, Z4
 	VFNMADD231PS Z2, Z4, Z3
 	VFMADD231PS  Z1, Z3, Z4
-	VMOVNTPS     Z4, (AX)(R8*4)
-	CMPQ         R8, DI
+	VMOVNTPS     Z4, (AX)(R10*4)
+	CMPQ         R10, DI
 	JGE          next
-	ADDQ         $0x10, R8
-	CMPQ         R8, DI
-	CMOVQGT      DI, R8
+	ADDQ         $0x10, R10
+	CMPQ         R10, DI
+	CMOVQGT      DI, R10
 	JMP          group
 
 next:
@@ -1162,14 +1260,24 @@ next:
 	VZEROUPPER
 	RET
 
-// func normalizeFlippedStreamAVX512(dst *float32, src *uint8, w int, n int, stride int)
+// func normalizeFlippedStreamAVX512(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·normalizeFlippedStreamAVX512(SB), NOSPLIT, $0-40
+TEXT ·normalizeFlippedStreamAVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         w+16(FP), DX
 	MOVQ         n+24(FP), BX
 	MOVQ         stride+32(FP), SI
+	MOVQ         next+40(FP), DI
+	LEAQ         -1(BX), R8
+	IMULQ        SI, R8
+	ADDQ         CX, R8
+	ADDQ         DX, R8
+	MOVQ         DI, R9
+	SUBQ         R8, R9
+	XORQ         R10, R10
+	TESTQ        DI, DI
+	CMOVQEQ      R10, R9
 	VPBROADCASTD word000000ff<>+0(SB), Z0
 	VPBROADCASTD word3b808081<>+0(SB), Z1
 	VPBROADCASTD word437f0000<>+0(SB), Z2
@@ -1179,13 +1287,17 @@ TEXT ·normalizeFlippedStreamAVX512(SB), NOSPLIT, $0-40
 	LEAQ         -16(CX)(DX*1), CX
 
 row:
-	XORQ R8, R8
+	XORQ R10, R10
 
 group:
-	PREFETCHT0   2048(CX)(R8*1)
-	MOVQ         CX, R9
-	SUBQ         R8, R9
-	VMOVDQU      (R9), X4
+	LEAQ         2048(CX)(R10*1), R11
+	LEAQ         (R11)(R9*1), R12
+	CMPQ         R11, R8
+	CMOVQCC      R12, R11
+	PREFETCHT0   (R11)
+	MOVQ         CX, R11
+	SUBQ         R10, R11
+	VMOVDQU      (R11), X4
 	VPSHUFB      X3, X4, X4
 	VPMOVZXBD    X4, Z4
 	VPADDD       Z4, Z4, Z4
@@ -1194,12 +1306,12 @@ group:
 	VMULPS       Z1, Z4, Z5
 	VFNMADD231PS Z2, Z5, Z4
 	VFMADD231PS  Z1, Z4, Z5
-	VMOVNTPS     Z5, (AX)(R8*4)
-	CMPQ         R8, DI
+	VMOVNTPS     Z5, (AX)(R10*4)
+	CMPQ         R10, DI
 	JGE          next
-	ADDQ         $0x10, R8
-	CMPQ         R8, DI
-	CMOVQGT      DI, R8
+	ADDQ         $0x10, R10
+	CMPQ         R10, DI
+	CMOVQGT      DI, R10
 	JMP          group
 
 next:

@@ -36,6 +36,8 @@ type Rows struct {
 	// Stream writes past the caches where the CPU can, which is faster for a destination that
 	// does not fit in them and slower for one that does. The values are the same.
 	Stream bool
+	// Next is what will be read afterwards, if anything: its beginning is fetched meanwhile.
+	Next []uint8
 }
 
 // NormalizeRows writes x/127.5 - 1 of rows of src to dst without gaps: W*N values. It panics

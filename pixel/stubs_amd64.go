@@ -27,22 +27,22 @@ func columnsAVX2(dst *int16, n int, rows **[256]int32, weights *int32, taps int,
 // normalizeAVX2 writes x/127.5 - 1 of n rows of w bytes.
 //
 //go:noescape
-func normalizeAVX2(dst *float32, src *uint8, w int, n int, stride int)
+func normalizeAVX2(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 
 // normalizeFlippedAVX2 writes x/127.5 - 1 of n rows of w bytes, each from its last to its first.
 //
 //go:noescape
-func normalizeFlippedAVX2(dst *float32, src *uint8, w int, n int, stride int)
+func normalizeFlippedAVX2(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 
 // normalizeStreamAVX2 writes x/127.5 - 1 of n rows of w bytes. It writes past the caches: dst and w are multiples of a vector.
 //
 //go:noescape
-func normalizeStreamAVX2(dst *float32, src *uint8, w int, n int, stride int)
+func normalizeStreamAVX2(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 
 // normalizeFlippedStreamAVX2 writes x/127.5 - 1 of n rows of w bytes, each from its last to its first. It writes past the caches: dst and w are multiples of a vector.
 //
 //go:noescape
-func normalizeFlippedStreamAVX2(dst *float32, src *uint8, w int, n int, stride int)
+func normalizeFlippedStreamAVX2(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 
 // affineAVX512 writes n values a plane, each from a window of 4 groups by 2 pairs bytes.
 //
@@ -67,22 +67,22 @@ func columnsAVX512(dst *int16, n int, rows **[256]int32, weights *int32, taps in
 // normalizeAVX512 writes x/127.5 - 1 of n rows of w bytes.
 //
 //go:noescape
-func normalizeAVX512(dst *float32, src *uint8, w int, n int, stride int)
+func normalizeAVX512(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 
 // normalizeFlippedAVX512 writes x/127.5 - 1 of n rows of w bytes, each from its last to its first.
 //
 //go:noescape
-func normalizeFlippedAVX512(dst *float32, src *uint8, w int, n int, stride int)
+func normalizeFlippedAVX512(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 
 // normalizeStreamAVX512 writes x/127.5 - 1 of n rows of w bytes. It writes past the caches: dst and w are multiples of a vector.
 //
 //go:noescape
-func normalizeStreamAVX512(dst *float32, src *uint8, w int, n int, stride int)
+func normalizeStreamAVX512(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 
 // normalizeFlippedStreamAVX512 writes x/127.5 - 1 of n rows of w bytes, each from its last to its first. It writes past the caches: dst and w are multiples of a vector.
 //
 //go:noescape
-func normalizeFlippedStreamAVX512(dst *float32, src *uint8, w int, n int, stride int)
+func normalizeFlippedStreamAVX512(dst *float32, src *uint8, w int, n int, stride int, next *uint8)
 
 // rgbAVX2 converts n values, at least 16, to bytes.
 //

@@ -467,7 +467,7 @@ func (v vector) rows(name, doc string, stream bool, prepare func(from, w GPVirtu
 		doc += " It writes past the caches: dst and w are multiples of a vector."
 	}
 	name += v.name
-	TEXT(name, attr.NOSPLIT, "func(dst *float32, src *uint8, w, n, stride int)")
+	TEXT(name, attr.NOSPLIT, "func(dst *float32, src *uint8, w, n, stride int, next *uint8)")
 	Doc(name + " " + doc)
 	Pragma("noescape")
 	to := Load(Param("dst"), GP64()).(GPVirtual)
@@ -475,6 +475,18 @@ func (v vector) rows(name, doc string, stream bool, prepare func(from, w GPVirtu
 	w := Load(Param("w"), GP64()).(GPVirtual)
 	n := Load(Param("n"), GP64()).(GPVirtual)
 	stride := Load(Param("stride"), GP64()).(GPVirtual)
+	// Where the rows end, the bytes that are asked for go on with those at next, if any.
+	next := Load(Param("next"), GP64()).(GPVirtual)
+	end, jump, zero := GP64(), GP64(), GP64()
+	LEAQ(Mem{Base: n, Disp: -1}, end)
+	IMULQ(stride, end)
+	ADDQ(from, end)
+	ADDQ(w, end)
+	MOVQ(next, jump)
+	SUBQ(end, jump)
+	XORQ(zero, zero)
+	TESTQ(next, next)
+	CMOVQEQ(zero, jump)
 	k := v.floatConstants()
 	last := GP64()
 	MOVQ(w, last)
@@ -486,7 +498,12 @@ func (v vector) rows(name, doc string, stream bool, prepare func(from, w GPVirtu
 	Label("row")
 	XORQ(i, i)
 	Label("group")
-	PREFETCHT0(Mem{Base: from, Index: i, Scale: 1, Disp: aheadBytes})
+	near, far := GP64(), GP64()
+	LEAQ(Mem{Base: from, Index: i, Scale: 1, Disp: aheadBytes}, near)
+	LEAQ(Mem{Base: near, Index: jump, Scale: 1}, far)
+	CMPQ(near, end)
+	CMOVQCC(far, near) // not below
+	PREFETCHT0(Mem{Base: near})
 	body(to, from, i, k)
 	CMPQ(i, last)
 	JGE(LabelRef("next"))
