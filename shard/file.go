@@ -38,6 +38,7 @@ type File struct {
 	offsets, imageOffsets, sums, labels, ages, landmarks, genders, keys, images []byte
 
 	checked []atomic.Uint64 // a bit per sample: its checksum was found right
+	random  atomic.Bool     // see Part.Prefetch
 }
 
 // OpenFile maps one shard and checks its header and its small tensors; the samples' checksums
