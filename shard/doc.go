@@ -8,7 +8,7 @@
 // Its tensors, for N samples of C channels, H rows and W columns, in the order of the bytes:
 //
 //	key_offsets I64 [N+1]      key i is the bytes key[key_offsets[i]:key_offsets[i+1]]
-//	crc32c      I64 [N]        CRC-32C (Castagnoli) of image[i]
+//	crc32c      I64 [N]        CRC-32C (Castagnoli) of sample i's bytes in image
 //	label       I32 [N]        class, an index into index.json's "classes"; -1 none
 //	age         F32 [N]        years; NaN unknown
 //	landmarks   F32 [N,5,2]    x, y in pixels of the sample; NaN unknown
@@ -16,6 +16,9 @@
 //	key         U8  [K]        the keys one after another, then zeros so that image starts
 //	                           at a multiple of 64 bytes
 //	image       U8  [N,C,H,W]  planes in the order that index.json's "channels" says
+//
+// Where samples are kept as JPEGs, image_offsets I64 [N+1] comes second and says where each
+// begins in image U8 [B].
 //
 // Rows of image start at multiples of 64 bytes wherever C*H*W is one. The header's
 // __metadata__ says part, number and recipe, the digests of what the shard was made from, the
