@@ -139,10 +139,17 @@ func (w *Writer) Close() (Info, error) {
 				return err
 			}
 		}
-		for _, slot := range kept {
-			if err := put(w.samples[slot].Data); err != nil {
+		for i := 0; i < len(kept); {
+			run := w.run(kept[i:])
+			data := w.samples[kept[i]].Data
+			if run > 1 {
+				n := w.shape.Bytes()
+				data = w.pixels[kept[i]*n : (kept[i]+run)*n]
+			}
+			if err := put(data); err != nil {
 				return err
 			}
+			i += run
 		}
 		return nil
 	})
@@ -150,6 +157,19 @@ func (w *Writer) Close() (Info, error) {
 		return Info{}, err
 	}
 	return Info{File: name, Samples: len(kept), Bytes: size, Digest: sum.String()}, nil
+}
+
+// run returns how many of the slots lie one after another in memory, at least 1, as far as they
+// are worth being written at once.
+func (w *Writer) run(slots []int) int {
+	if w.encoded {
+		return 1
+	}
+	n, most := 1, max(1, 1<<20/w.shape.Bytes())
+	for n < len(slots) && n < most && slots[n] == slots[0]+n {
+		n++
+	}
+	return n
 }
 
 // section is one small tensor: all but the image.
