@@ -8,19 +8,24 @@ import (
 	"sync"
 
 	"github.com/vf2prep/vf2prep/augment"
-	"github.com/vf2prep/vf2prep/pixel"
 	"github.com/vf2prep/vf2prep/rng"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
 // Options say how a part is read.
 type Options struct {
-	Batch   int               // samples a batch, at least 1
+	Batch   int               // samples a batch, at least 1; for Identity 0 is Identities x Images
 	Seed    uint64            // of order and augmentation
-	Shuffle bool              // another order each epoch; else the shards' order
+	Sampler Sampler           // "": Sequential
 	Augment *augment.Pipeline // nil: samples as they are
 	Train   bool              // random augmentation; else its centre crop alone
 	Workers int               // goroutines that make batches; 0: one per CPU
+
+	Chunk  int // Chunks: bytes of consecutive samples that are read together; 0: 2 MiB
+	Window int // Chunks: bytes of samples that are shuffled together; 0: 256 MiB
+
+	Identities int // Identity: classes a batch
+	Images     int // Identity: samples of each
 }
 
 // Loader reads one part of a shard set. It may serve several epochs at once.
@@ -29,6 +34,12 @@ type Loader struct {
 	o       Options
 	stored  shard.Shape
 	c, h, w int
+
+	chunks    []span  // of Chunks and Sequential
+	perWindow int     // chunks
+	classes   classes // of Identity
+
+	spare sync.Pool // *Batch, of epochs that ended
 }
 
 // New returns a Loader of a part: "train", "val" or "test".
@@ -37,8 +48,8 @@ func New(set *shard.Set, part string, o Options) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Batch < 1 {
-		return nil, fmt.Errorf("loader: batch of %d samples, want at least 1", o.Batch)
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	if o.Workers < 1 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -51,14 +62,46 @@ func New(set *shard.Set, part string, o Options) (*Loader, error) {
 			return nil, fmt.Errorf("loader: a crop of %dx%d does not fit samples of %v", l.h, l.w, l.stored)
 		}
 	}
+	switch o.Sampler {
+	case Sequential, Chunks:
+		var shards []int
+		for _, s := range set.Index().Parts[part].Shards {
+			shards = append(shards, s.Samples)
+		}
+		var samples int
+		samples, l.perWindow = o.chunk(l.stored.Bytes())
+		l.chunks = cut(shards, samples)
+	case Identity:
+		labels := make([]int32, p.Len())
+		for i := range labels {
+			if labels[i], err = p.Label(i); err != nil {
+				return nil, err
+			}
+		}
+		l.classes = group(labels)
+		if n := len(l.classes.members); n < o.Identities {
+			return nil, fmt.Errorf("%w: batches of %d identities, part %s has %d", ErrOption, o.Identities, part, n)
+		}
+	}
 	return l, nil
 }
 
-// Len returns the number of samples of the part.
-func (l *Loader) Len() int { return l.part.Len() }
+// Len returns the number of samples that an epoch visits. It is the part's, but for Identity:
+// there it is that of the samples with a label, rounded up to whole batches.
+func (l *Loader) Len() int {
+	if l.o.Sampler == Identity {
+		return l.Steps() * l.o.Batch
+	}
+	return l.part.Len()
+}
 
 // Steps returns the batches of an epoch; the last one may be smaller.
-func (l *Loader) Steps() int { return (l.Len() + l.o.Batch - 1) / l.o.Batch }
+func (l *Loader) Steps() int {
+	if l.o.Sampler == Identity {
+		return l.classes.steps(l.o.Identities, l.o.Images)
+	}
+	return (l.part.Len() + l.o.Batch - 1) / l.o.Batch
+}
 
 // Shape returns a sample's size in a batch: channels, rows, columns.
 func (l *Loader) Shape() (c, h, w int) { return l.c, l.h, l.w }
@@ -81,7 +124,7 @@ type made struct {
 }
 
 // Epoch yields the batches of an epoch in order, from step fromStep on. A batch is valid until
-// the next one is asked for. The first error ends the sequence: a damaged sample (wrapping
+// the next one is asked for, the last one until the next epoch begins. The first error ends the sequence: a damaged sample (wrapping
 // [shard.ErrCorrupt]) or a cancelled context.
 func (l *Loader) Epoch(ctx context.Context, epoch, fromStep int) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
@@ -89,7 +132,7 @@ func (l *Loader) Epoch(ctx context.Context, epoch, fromStep int) iter.Seq2[*Batc
 		defer workers.Wait() // the caller may close the set after the last batch
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		order := l.order(epoch)
+		order, ahead := l.order(epoch)
 		steps := l.Steps()
 
 		// Batches are handed out in order through a queue of promises; as many are under way as
@@ -97,7 +140,11 @@ func (l *Loader) Epoch(ctx context.Context, epoch, fromStep int) iter.Seq2[*Batc
 		depth := l.o.Workers + 1
 		free := make(chan *Batch, depth+1)
 		for range depth + 1 {
-			free <- l.newBatch()
+			b, ok := l.spare.Get().(*Batch)
+			if !ok {
+				b = l.newBatch()
+			}
+			free <- b
 		}
 		type job struct {
 			step  int
@@ -108,13 +155,15 @@ func (l *Loader) Epoch(ctx context.Context, epoch, fromStep int) iter.Seq2[*Batc
 		queue := make(chan chan made, depth)
 		for range l.o.Workers {
 			workers.Go(func() {
-				scratch := make([]uint8, l.c*l.h*l.w)
+				f := filler{Loader: l, epoch: epoch}
 				for j := range jobs {
-					j.out <- made{j.batch, l.fill(j.batch, order, epoch, j.step, scratch)}
+					j.out <- made{j.batch, f.fill(j.batch, order, j.step)}
 				}
 			})
 		}
-		go func() {
+		position := make(chan int, 1)
+		workers.Go(func() { ahead.follow(ctx, l.part, position) })
+		workers.Go(func() {
 			defer close(jobs)
 			defer close(queue)
 			for step := fromStep; step < steps; step++ {
@@ -124,6 +173,11 @@ func (l *Loader) Epoch(ctx context.Context, epoch, fromStep int) iter.Seq2[*Batc
 				case <-ctx.Done():
 					return
 				}
+				select { // only the newest position counts
+				case <-position:
+				default:
+				}
+				position <- step * l.o.Batch
 				out := make(chan made, 1)
 				select {
 				case jobs <- job{step, b, out}:
@@ -136,7 +190,7 @@ func (l *Loader) Epoch(ctx context.Context, epoch, fromStep int) iter.Seq2[*Batc
 					return
 				}
 			}
-		}()
+		})
 		for step := fromStep; step < steps; step++ {
 			var m made
 			select {
@@ -159,54 +213,27 @@ func (l *Loader) Epoch(ctx context.Context, epoch, fromStep int) iter.Seq2[*Batc
 			}
 			free <- m.batch
 		}
-	}
-}
-
-// order returns which sample stands where in an epoch.
-func (l *Loader) order(epoch int) []int {
-	if l.o.Shuffle {
-		return rng.Stream(l.o.Seed, "shuffle", epoch).Perm(l.Len())
-	}
-	p := make([]int, l.Len())
-	for i := range p {
-		p[i] = i
-	}
-	return p
-}
-
-func (l *Loader) newBatch() *Batch {
-	n := l.o.Batch
-	return &Batch{
-		X:      make([]float32, n*l.c*l.h*l.w),
-		Label:  make([]int32, n),
-		Age:    make([]float32, n),
-		Gender: make([]int8, n),
-		Keys:   make([]string, n),
-	}
-}
-
-func (l *Loader) fill(b *Batch, order []int, epoch, step int, scratch []uint8) error {
-	from := step * l.o.Batch
-	n := min(l.o.Batch, len(order)-from)
-	row := l.c * l.h * l.w
-	b.X, b.Label, b.Age, b.Gender, b.Keys = b.X[:n*row], b.Label[:n], b.Age[:n], b.Gender[:n], b.Keys[:n]
-	b.N, b.Epoch, b.Step = n, epoch, step
-	for i := range n {
-		s, err := l.part.Sample(order[from+i])
-		if err != nil {
-			return err
+		for range depth + 1 {
+			l.spare.Put(<-free)
 		}
-		b.Label[i], b.Age[i], b.Gender[i], b.Keys[i] = s.Label, s.Age, s.Gender, s.Key
-		pixels := s.Data
-		if a := l.o.Augment; a != nil {
-			if l.o.Train {
-				a.Apply(scratch, s.Data, l.stored[0], l.stored[1], l.stored[2], l.o.Seed, epoch, s.Key)
-			} else {
-				a.Center(scratch, s.Data, l.stored[0], l.stored[1], l.stored[2])
-			}
-			pixels = scratch
-		}
-		pixel.Normalize(b.X[i*row:(i+1)*row], pixels)
 	}
-	return nil
 }
+
+// order returns which sample stands where in an epoch, and what to read ahead for it.
+func (l *Loader) order(epoch int) ([]int, *ahead) {
+	switch l.o.Sampler {
+	case Chunks:
+		w := windows(l.chunks, l.perWindow, l.o.Seed, epoch)
+		return mix(w, l.o.Seed, epoch), windowsAhead(w)
+	case Identity:
+		order := l.classes.balanced(l.o.Identities, l.o.Images, l.o.Seed, epoch)
+		return order, samplesAhead(order, l.lead())
+	case Shuffled:
+		order := rng.Stream(l.o.Seed, "shuffle", epoch).Perm(l.part.Len())
+		return order, samplesAhead(order, l.lead())
+	}
+	return sequential(l.part.Len()), chunksAhead(l.chunks)
+}
+
+// lead returns how many samples ahead of the newest batch single samples are read.
+func (l *Loader) lead() int { return l.o.Batch + max(l.o.Batch, leadSamples) }

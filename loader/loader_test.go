@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -14,11 +15,14 @@ import (
 	"github.com/vf2prep/vf2prep/shard"
 )
 
-// newSet writes n samples of 3x12x10 in shards of ten.
+// newSet writes n samples of 3x12x10 in shards of ten, four of an identity one after the other.
 func newSet(t *testing.T, n int) (*shard.Set, string) {
+	return newSetOf(t, n, shard.Shape{3, 12, 10})
+}
+
+func newSetOf(t *testing.T, n int, shape shard.Shape) (*shard.Set, string) {
 	t.Helper()
 	dir := t.TempDir()
-	shape := shard.Shape{3, 12, 10}
 	r := rng.Stream(5, "pixels")
 	part := shard.PartIndex{Planned: n, Samples: n}
 	k := (n + 9) / 10
@@ -32,7 +36,7 @@ func newSet(t *testing.T, n int) (*shard.Set, string) {
 			for p := range w.Buffer(j) {
 				w.Buffer(j)[p] = uint8(r.Uint64())
 			}
-			w.Put(j, shard.Sample{Key: fmt.Sprintf("n%06d/0001_01", 10*i+j), Label: int32(10*i + j), Age: 30})
+			w.Put(j, shard.Sample{Key: fmt.Sprintf("n%06d/0001_01", 10*i+j), Label: int32((10*i + j) / 4), Age: 30})
 		}
 		info, err := w.Close()
 		if err != nil {
@@ -74,36 +78,99 @@ func read(t *testing.T, l *Loader, epoch, from int) (all seen) {
 	return all
 }
 
+// everySampler has chunks of three samples and windows of four chunks.
+var everySampler = map[string]Options{
+	"sequential": {Batch: 4},
+	"shuffled":   {Batch: 4, Sampler: Shuffled},
+	"chunks":     {Batch: 4, Sampler: Chunks, Chunk: 3 * 360, Window: 12 * 360},
+	"identity":   {Sampler: Identity, Identities: 3, Images: 2},
+}
+
+// One worker and eight, straight through and entered anywhere, all give the same bits.
 func TestEpochDoesNotDependOnWorkers(t *testing.T) {
 	set, _ := newSet(t, 47)
 	pipeline, err := augment.Parse("flip=0.5,crop=8x8,jitter=0.2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want seen
-	for _, workers := range []int{1, 2, 8} {
-		l, err := New(set, "train", Options{Batch: 4, Seed: 3, Shuffle: true, Augment: pipeline, Train: true, Workers: workers})
+	for name, o := range everySampler {
+		o.Seed, o.Augment, o.Train = 3, pipeline, true
+		var want seen
+		for _, workers := range []int{1, 2, 8} {
+			o.Workers = workers
+			l, err := New(set, "train", o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := read(t, l, 2, 0)
+			if workers == 1 {
+				want = got
+				if len(got.keys) != l.Len() {
+					t.Errorf("%s: %d samples, want %d", name, len(got.keys), l.Len())
+				}
+				sorted := slices.Sorted(slices.Values(got.keys))
+				if n := len(slices.Compact(sorted)); n != 47 && o.Sampler != Identity {
+					t.Errorf("%s: an epoch has %d different samples, want 47", name, n)
+				}
+				if slices.Equal(got.keys, read(t, l, 3, 0).keys) != (o.Sampler == "") {
+					t.Errorf("%s: whether two epochs have the same order is wrong", name)
+				}
+			}
+			if !slices.Equal(got.keys, want.keys) || !slices.Equal(got.x, want.x) {
+				t.Errorf("%s: %d workers give other batches than 1", name, workers)
+			}
+			batch := len(got.keys[:min(l.o.Batch, len(got.keys))])
+			for step := range l.Steps() + 1 {
+				rest := read(t, l, 2, step)
+				from := min(step*batch, len(want.keys))
+				if !slices.Equal(rest.keys, want.keys[from:]) || !slices.Equal(rest.x, want.x[from*3*8*8:]) {
+					t.Errorf("%s: entered at step %d the rest of an epoch differs", name, step)
+				}
+			}
+		}
+	}
+}
+
+// Windows and mirror images are normalised where they lie, large batches past the caches: the
+// values are those of the plain way.
+func TestPixelsAreThoseOfAugment(t *testing.T) {
+	shape := shard.Shape{3, 112, 112}
+	set, _ := newSetOf(t, 40, shape)
+	part, err := set.Part("train")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range []string{"none", "flip=0.5", "crop=104x96,flip=0.5", "crop=101x99,flip=0.5", "crop=104x112", "flip=0.5,monochrome=0.3", "crop=108x108,pad=4"} {
+		a, err := augment.Parse(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := read(t, l, 2, 0)
-		if workers == 1 {
-			want = got
-			sorted := slices.Sorted(slices.Values(got.keys))
-			if len(slices.Compact(sorted)) != 47 {
-				t.Errorf("an epoch has %d different samples, want 47", len(slices.Compact(sorted)))
+		for _, train := range []bool{false, true} {
+			for _, batch := range []int{3, 40} { // 40 are more than streamFrom
+				l, err := New(set, "train", Options{Batch: batch, Augment: a, Train: train, Seed: 9})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := read(t, l, 1, 0)
+				c, h, w := l.Shape()
+				pix := make([]uint8, c*h*w)
+				for i := range 40 {
+					s, err := part.Sample(i)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if train {
+						a.Apply(pix, s.Data, shape[0], shape[1], shape[2], 9, 1, s.Key)
+					} else {
+						a.Center(pix, s.Data, shape[0], shape[1], shape[2])
+					}
+					for j, v := range pix {
+						if x, want := got.x[i*len(pix)+j], float32(float64(v)/127.5-1); x != want {
+							t.Fatalf("%s, train %v, batch %d: value %d of sample %d = %v, want %v", spec, train, batch, j, i, x, want)
+						}
+					}
+				}
 			}
-			if slices.Equal(got.keys, read(t, l, 3, 0).keys) {
-				t.Error("two epochs have the same order")
-			}
-			// Going on in mid-epoch sees what would have been seen.
-			if rest := read(t, l, 2, 5); !slices.Equal(rest.x, got.x[5*4*3*8*8:]) {
-				t.Error("the rest of an epoch differs from the whole one's rest")
-			}
-			continue
-		}
-		if !slices.Equal(got.keys, want.keys) || !slices.Equal(got.x, want.x) {
-			t.Errorf("%d workers give other batches than 1", workers)
 		}
 	}
 }
@@ -124,26 +191,40 @@ func TestUnshuffledKeepsTheOrder(t *testing.T) {
 
 func TestEpochStops(t *testing.T) {
 	set, dir := newSet(t, 40)
-	l, err := New(set, "train", Options{Batch: 4, Workers: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range l.Epoch(context.Background(), 0, 0) {
-		break // the workers must not wait for ever
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	n := 0
-	for _, err := range l.Epoch(ctx, 0, 0) {
-		if n++; n == 2 {
-			cancel()
+	before := runtime.NumGoroutine()
+	for name, o := range everySampler {
+		o.Workers = 3
+		l, err := New(set, "train", o)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v, want Canceled", err)
+		for range l.Epoch(context.Background(), 0, 0) {
+			break // the workers must not wait for ever
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		n := 0
+		for _, err := range l.Epoch(ctx, 0, 0) {
+			if n++; n == 2 {
+				cancel()
+			}
+			if err != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: error %v, want Canceled", name, err)
+			}
+		}
+		cancel()
+		if n < 2 || n > 8 {
+			t.Errorf("%s: %d batches before and after the cancel", name, n)
 		}
 	}
-	if n < 2 || n > 8 {
-		t.Errorf("%d batches before and after the cancel", n)
+	// Epoch waits for its goroutines; only those that the contexts have may still be ending.
+	for range 1000 {
+		if runtime.NumGoroutine() <= before {
+			break
+		}
+		runtime.Gosched()
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines, %d before", n, before)
 	}
 
 	// A damaged sample is an error, not wrong pixels.
@@ -161,15 +242,19 @@ func TestEpochStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer set.Close()
-	l, err = New(set, "train", Options{Batch: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var last error
-	for _, err := range l.Epoch(context.Background(), 0, 0) {
-		last = err
-	}
-	if !errors.Is(last, shard.ErrCorrupt) {
-		t.Errorf("error %v, want ErrCorrupt", last)
+	for name, o := range everySampler {
+		l, err := New(set, "train", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last error
+		for epoch := 0; epoch < 50 && last == nil; epoch++ { // identity does not come to all each time
+			for _, err := range l.Epoch(context.Background(), epoch, 0) {
+				last = err
+			}
+		}
+		if !errors.Is(last, shard.ErrCorrupt) {
+			t.Errorf("%s: error %v, want ErrCorrupt", name, last)
+		}
 	}
 }

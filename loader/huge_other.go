@@ -1,0 +1,5 @@
+//go:build !linux
+
+package loader
+
+func hugePages([]float32) {}
