@@ -50,8 +50,12 @@ func newJob(o *Options, set *shard.Set) (*job, error) {
 	}
 	j := &job{o: o, report: progress.Or(o.Progress)}
 	j.train, err = loader.New(set, "train", loader.Options{
-		Batch: o.Batch, Seed: o.Seed, Shuffle: true, Augment: pipeline, Train: true, Workers: o.Threads,
+		Batch: o.Batch, Seed: o.Seed, Sampler: loader.Sampler(o.Sampler), Identities: o.Identities, Images: o.Images,
+		Augment: pipeline, Train: true, Workers: o.Threads,
 	})
+	if errors.Is(err, loader.ErrOption) {
+		err = fmt.Errorf("%w: %w", ErrOption, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Shards, err)
 	}

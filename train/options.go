@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vf2prep/vf2prep/internal/progress"
+	"github.com/vf2prep/vf2prep/loader"
 )
 
 // ErrOption says that an option makes no sense, alone or with the data.
@@ -43,7 +44,10 @@ type Config struct {
 	Patience     int     `json:"patience"`           // end after so many epochs without a smaller validation loss; 0: never
 	LogEvery     int     `json:"log_every"`          // steps that a line of metrics sums up; 0: 10
 	Seed         uint64  `json:"seed"`
-	Augment      string  `json:"augment"` // as augment.Parse reads it
+	Augment      string  `json:"augment"`              // as augment.Parse reads it
+	Sampler      string  `json:"sampler"`              // the order of an epoch, as package loader names it; "": shuffled
+	Identities   int     `json:"identities,omitempty"` // of a batch of sampler identity
+	Images       int     `json:"images,omitempty"`     // of each of these
 }
 
 const (
@@ -65,6 +69,15 @@ func (o *Options) complete() error {
 	}
 	if o.LogEvery == 0 {
 		o.LogEvery = 10
+	}
+	if o.Sampler == "" {
+		o.Sampler = string(loader.Shuffled)
+	}
+	if o.Batch == 0 && o.Sampler == string(loader.Identity) {
+		if o.Identities < 1 || o.Images < 1 || o.Identities > math.MaxInt32/o.Images {
+			return fmt.Errorf("%w: %d identities x %d images a batch, want at least 1 of each", ErrOption, o.Identities, o.Images)
+		}
+		o.Batch = o.Identities * o.Images
 	}
 	if _, ok := usualRate[o.Optimizer]; !ok {
 		return fmt.Errorf("%w: optimizer %q, want %s or %s", ErrOption, o.Optimizer, adadelta, sgd)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/vf2prep/vf2prep/internal/atomicfile"
+	"github.com/vf2prep/vf2prep/loader"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -123,6 +124,9 @@ func ReadRecord(dir string) (*Record, error) {
 	}
 	if r.Format != recordFormat {
 		return nil, fmt.Errorf("%s: format %q, want %q: %w", path, r.Format, recordFormat, ErrRecord)
+	}
+	if r.Config.Sampler == "" { // the only one that runs without this word could have
+		r.Config.Sampler = string(loader.Shuffled)
 	}
 	in := r.Input
 	if in.Channels < 1 || in.Channels > 64 || in.Height < 1 || in.Height > 1<<14 || in.Width < 1 || in.Width > 1<<14 || len(r.Classes) == 0 {

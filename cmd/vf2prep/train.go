@@ -27,6 +27,7 @@ is refused unless --restart throws the run away.
 Examples:
   vf2prep train --shards shards/ --arch seed-resnet-relu --optimizer adadelta --batch 4 --epochs 9 --seed 1 --out runs/first
   vf2prep train --shards shards/ --optimizer sgd --learning-rate 0.05 --weight-decay 5e-4 --batch 32 --epochs 30 --augment flip=0.5 --out runs/sgd
+  vf2prep train --shards shards/ --sampler identity --identities 8 --images 4 --epochs 30 --out runs/balanced
   vf2prep train --config runs/first.yaml --json`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "shards", Usage: "`DIR` that cache build wrote", Required: true},
@@ -38,12 +39,15 @@ Examples:
 			&cli.Float64Flag{Name: "weight-decay", Usage: "share of a weight that is added to its gradient; never of a bias"},
 			&cli.Float64Flag{Name: "rho", Value: 0.95, Usage: "adadelta: share of its running means that stays each step"},
 			&cli.Float64Flag{Name: "epsilon", Value: 1e-7, Usage: "adadelta: added under its roots"},
-			&cli.IntFlag{Name: "batch", Value: 4, Usage: "images a step"},
+			&cli.IntFlag{Name: "batch", Value: 4, Usage: "images a step; of sampler identity: identities x images"},
 			&cli.IntFlag{Name: "epochs", Value: 9, Usage: "times through the part train; may grow when a run goes on"},
 			&cli.IntFlag{Name: "max-steps", Usage: "end after so many steps in all", DefaultText: "no limit"},
 			&cli.IntFlag{Name: "patience", Usage: "end after so many epochs without a smaller validation loss", DefaultText: "never"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the first weights, the order and the augmentation"},
 			&cli.StringFlag{Name: "augment", Usage: "random changes to training images, such as flip=0.5,crop=104x104,monochrome=0.2", DefaultText: "none"},
+			&cli.StringFlag{Name: "sampler", Value: "shuffled", Usage: "order of an epoch: shuffled, chunks (slow disks), sequential or identity"},
+			&cli.IntFlag{Name: "identities", Usage: "sampler identity: identities of a batch", DefaultText: "none"},
+			&cli.IntFlag{Name: "images", Usage: "sampler identity: images of each of them", DefaultText: "none"},
 			&cli.IntFlag{Name: "log-every", Value: 10, Usage: "steps that a line of metrics.jsonl sums up"},
 			&cli.IntFlag{Name: "checkpoint-every", Usage: "steps of an epoch between checkpoints, besides those by time", DefaultText: "by time only"},
 			&cli.DurationFlag{Name: "checkpoint-interval", Value: time.Minute, Usage: "time between checkpoints; negative for none by time"},
@@ -55,14 +59,19 @@ Examples:
 }
 
 func (e *env) train(c *cli.Context) error {
+	batch := c.Int("batch")
+	if c.String("sampler") == "identity" && !c.IsSet("batch") {
+		batch = 0 // identities x images
+	}
 	r, err := train.Run(c.Context, train.Options{
 		Shards: c.String("shards"), Out: c.String("out"),
 		Config: train.Config{
 			Arch: c.String("arch"), Optimizer: c.String("optimizer"), LearningRate: c.Float64("learning-rate"),
 			Momentum: c.Float64("momentum"), WeightDecay: c.Float64("weight-decay"),
 			Rho: c.Float64("rho"), Epsilon: c.Float64("epsilon"),
-			Batch: c.Int("batch"), Epochs: c.Int("epochs"), MaxSteps: c.Int("max-steps"), Patience: c.Int("patience"),
+			Batch: batch, Epochs: c.Int("epochs"), MaxSteps: c.Int("max-steps"), Patience: c.Int("patience"),
 			LogEvery: c.Int("log-every"), Seed: c.Uint64("seed"), Augment: c.String("augment"),
+			Sampler: c.String("sampler"), Identities: c.Int("identities"), Images: c.Int("images"),
 		},
 		CheckpointEvery: c.Int("checkpoint-every"), CheckpointInterval: c.Duration("checkpoint-interval"),
 		Threads: c.Int("threads"), Restart: c.Bool("restart"),
