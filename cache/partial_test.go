@@ -220,3 +220,15 @@ func FuzzPartial(f *testing.F) {
 		}
 	})
 }
+
+// Whatever an archive calls its members, a name that is looked up lies below the root.
+func FuzzMemberName(f *testing.F) {
+	for _, s := range []string{"train/n000001/0001_01.jpg", "./train/x", "../x", "/etc/passwd", `..\x`, "a/../../x", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if got := cleanMember(name); got != "" && (!filepath.IsLocal(got) || got != filepath.ToSlash(filepath.Clean(got))) {
+			t.Fatalf("%q gives %q", name, got)
+		}
+	})
+}
