@@ -508,14 +508,14 @@ func (l *lent) give(buf []byte) { l.free <- buf }
 // atOnce is how many shards are written to the disk at a time.
 const atOnce = 2
 
-// fromTree makes shards a band at a time: as many as half of the memory holds. The photos of a
-// band are read in the order of the directories. While one band is written the next is made.
+// fromTree makes shards a band at a time: as many as a quarter of the memory holds. The photos of a
+// band are read in the order of the directories. While bands are written the next is made.
 func (b *build) fromTree(ctx context.Context, todo []*shardPlan) error {
 	memory := b.buffers()
 	writing, writeCtx := errgroup.WithContext(ctx)
 	slots := make(chan struct{}, atOnce)
 	err := func() error {
-		for shards := range slices.Chunk(todo, max(cap(memory.free)/2, 1)) {
+		for shards := range slices.Chunk(todo, max(cap(memory.free)/4, 1)) {
 			var in band
 			var bufs [][]byte
 			for _, s := range shards {

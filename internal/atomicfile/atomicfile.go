@@ -27,7 +27,7 @@ func Write(path string, fill func(io.Writer) error) error {
 		return err
 	}
 	defer f.Cleanup()
-	w := bufio.NewWriterSize(f, 1<<16)
+	w := bufio.NewWriterSize(&early{f: f}, 1<<16)
 	if err := fill(w); err != nil {
 		return err
 	}
@@ -38,6 +38,32 @@ func Write(path string, fill func(io.Writer) error) error {
 		return err
 	}
 	return SyncDir(filepath.Dir(path))
+}
+
+// early asks the system to begin writing to the disk while more is to come, so that the sync at
+// the end of a large file has little left to wait for.
+type early struct {
+	f          file
+	n, started int64
+}
+
+// file is what early needs of a temporary file.
+type file interface {
+	io.Writer
+	Fd() uintptr
+}
+
+// earlyBytes is how much is given to the disk at once.
+const earlyBytes = 8 << 20
+
+func (e *early) Write(b []byte) (int, error) {
+	n, err := e.f.Write(b)
+	e.n += int64(n)
+	if e.n-e.started >= earlyBytes {
+		startWriting(e.f.Fd(), e.started, e.n-e.started)
+		e.started = e.n
+	}
+	return n, err
 }
 
 // minDigits is how long a temporary name's number is at least, give or take one in a million.
