@@ -410,9 +410,9 @@ func (b *builder) write(ctx context.Context, report progress.Reporter) (*Summary
 	err := atomicfile.Write(b.o.Out, func(w io.Writer) error {
 		h := digest.New()
 		out := newWriter(io.MultiWriter(w, h), b.store.attributes, ids)
-		if err := b.records(ctx, func(r *Record) error {
-			report.Add(1)
-			return out.write(r)
+		spans, rows := b.spans()
+		if err := out.groups(b.o.Workers, rows, func(first int, g *group) error {
+			return b.fill(ctx, spans, first, g, func(n int) { report.Add(int64(n)) })
 		}); err != nil {
 			return err
 		}

@@ -3,21 +3,27 @@ package manifest
 import (
 	"math"
 	"reflect"
-	"unsafe"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/vf2prep/vf2prep/face"
 )
 
-// A column is one leaf of the Parquet schema: how a record becomes a value and back. An absent
-// value is the zero parquet.Value, null.
+// A column is one leaf of the Parquet schema: how a record becomes a value and back.
 type column struct {
 	name     string
 	typ      reflect.Type
 	options  string // of the struct tag after the name
 	required bool   // can't be null
-	put      func(r *Record, name string) parquet.Value
+	kind     format.Type
+	dict     bool
+	unsigned bool
+	repeated bool // a list
+	put      func(k *chunk, r *Record, name string)
 	get      func(r *Record, v parquet.Value, in *interner)
 }
 
@@ -39,56 +45,59 @@ var (
 // apart. docs/manifest-format.md is its twin.
 func columns(attributes []string) []column {
 	cols := []column{
-		{"name_id", stringType, ",plain", true,
-			func(r *Record, _ string) parquet.Value { return text(r.ID.String()) },
-			nil},
-		{"identity", stringType, ",dict", true,
-			func(r *Record, _ string) parquet.Value { return text(r.ID.Identity) },
-			func(r *Record, v parquet.Value, in *interner) { r.ID.Identity = in.text(v) }},
-		{"name", stringType, ",optional,dict", false,
-			func(_ *Record, name string) parquet.Value { return optional(name) },
-			nil},
-		{"image", int32Type, "", true,
-			func(r *Record, _ string) parquet.Value { return parquet.Int32Value(r.ID.Image) },
-			func(r *Record, v parquet.Value, _ *interner) { r.ID.Image = v.Int32() }},
-		{"face", int32Type, "", true,
-			func(r *Record, _ string) parquet.Value { return parquet.Int32Value(r.ID.Face) },
-			func(r *Record, v parquet.Value, _ *interner) { r.ID.Face = v.Int32() }},
-		{"subset", stringType, ",dict", true,
-			func(r *Record, _ string) parquet.Value { return text(string(r.Subset)) },
-			func(r *Record, v parquet.Value, in *interner) { r.Subset = Subset(in.text(v)) }},
-		{"path", stringType, ",plain", true,
-			func(r *Record, _ string) parquet.Value { return text(r.Path) },
-			func(r *Record, v parquet.Value, _ *interner) { r.Path = string(v.ByteArray()) }},
-		{"bytes", int64Type, ",optional", false,
-			func(r *Record, _ string) parquet.Value {
+		newColumn("name_id", stringType, ",plain",
+			func(k *chunk, r *Record, _ string) { k.nameID(r.ID) },
+			nil),
+		newColumn("identity", stringType, ",dict",
+			func(k *chunk, r *Record, _ string) { k.text(r.ID.Identity) },
+			func(r *Record, v parquet.Value, in *interner) { r.ID.Identity = in.text(v) }),
+		newColumn("name", stringType, ",optional,dict",
+			func(k *chunk, _ *Record, name string) { k.optional(name) },
+			nil),
+		newColumn("image", int32Type, "",
+			func(k *chunk, r *Record, _ string) { k.int32(r.ID.Image) },
+			func(r *Record, v parquet.Value, _ *interner) { r.ID.Image = v.Int32() }),
+		newColumn("face", int32Type, "",
+			func(k *chunk, r *Record, _ string) { k.int32(r.ID.Face) },
+			func(r *Record, v parquet.Value, _ *interner) { r.ID.Face = v.Int32() }),
+		newColumn("subset", stringType, ",dict",
+			func(k *chunk, r *Record, _ string) { k.text(string(r.Subset)) },
+			func(r *Record, v parquet.Value, in *interner) { r.Subset = Subset(in.text(v)) }),
+		newColumn("path", stringType, ",plain",
+			func(k *chunk, r *Record, _ string) { k.text(r.Path) },
+			func(r *Record, v parquet.Value, _ *interner) { r.Path = string(v.ByteArray()) }),
+		newColumn("bytes", int64Type, ",optional",
+			func(k *chunk, r *Record, _ string) {
 				if r.Bytes == 0 && !r.Has(ZeroByte) {
-					return parquet.Value{}
+					k.null()
+					return
 				}
-				return parquet.Int64Value(r.Bytes)
+				k.uint64(uint64(r.Bytes))
 			},
-			func(r *Record, v parquet.Value, _ *interner) { r.Bytes = v.Int64() }},
+			func(r *Record, v parquet.Value, _ *interner) { r.Bytes = v.Int64() }),
 		intColumn("width", func(r *Record) *int32 { return &r.Width }),
 		intColumn("height", func(r *Record) *int32 { return &r.Height }),
-		{"components", int32Type, ",optional,dict", false,
-			func(r *Record, _ string) parquet.Value {
+		newColumn("components", int32Type, ",optional,dict",
+			func(k *chunk, r *Record, _ string) {
 				if r.Components == 0 {
-					return parquet.Value{}
+					k.null()
+					return
 				}
-				return parquet.Int32Value(int32(r.Components))
+				k.text(int32Words[uint8(r.Components)])
 			},
-			func(r *Record, v parquet.Value, _ *interner) { r.Components = int8(v.Int32()) }},
-		{"format", stringType, ",optional,dict", false,
-			func(r *Record, _ string) parquet.Value { return optional(r.Format) },
-			func(r *Record, v parquet.Value, in *interner) { r.Format = in.text(v) }},
-		{"xxh3", uint64Type, ",optional", false,
-			func(r *Record, _ string) parquet.Value {
+			func(r *Record, v parquet.Value, _ *interner) { r.Components = int8(v.Int32()) }),
+		newColumn("format", stringType, ",optional,dict",
+			func(k *chunk, r *Record, _ string) { k.optional(r.Format) },
+			func(r *Record, v parquet.Value, in *interner) { r.Format = in.text(v) }),
+		newColumn("xxh3", uint64Type, ",optional",
+			func(k *chunk, r *Record, _ string) {
 				if r.XXH3 == 0 {
-					return parquet.Value{}
+					k.null()
+					return
 				}
-				return parquet.Int64Value(int64(r.XXH3))
+				k.uint64(r.XXH3)
 			},
-			func(r *Record, v parquet.Value, _ *interner) { r.XXH3 = v.Uint64() }},
+			func(r *Record, v parquet.Value, _ *interner) { r.XXH3 = v.Uint64() }),
 		boxColumn("box_x", func(b *face.Box) *float64 { return &b.X }),
 		boxColumn("box_y", func(b *face.Box) *float64 { return &b.Y }),
 		boxColumn("box_w", func(b *face.Box) *float64 { return &b.W }),
@@ -100,89 +109,155 @@ func columns(attributes []string) []column {
 			landmarkColumn("ly"+digit, func(l *face.Landmarks) *float64 { return &l[i].Y }))
 	}
 	cols = append(cols,
-		column{"gender", stringType, ",optional,dict", false,
-			func(r *Record, _ string) parquet.Value { return optional(r.Gender.String()) },
-			func(r *Record, v parquet.Value, _ *interner) { r.Gender = parseGender(v.ByteArray()) }},
-		column{"age", floatType, ",optional", false,
-			func(r *Record, _ string) parquet.Value {
+		newColumn("gender", stringType, ",optional,dict",
+			func(k *chunk, r *Record, _ string) { k.optional(r.Gender.String()) },
+			func(r *Record, v parquet.Value, _ *interner) { r.Gender = parseGender(v.ByteArray()) }),
+		newColumn("age", floatType, ",optional",
+			func(k *chunk, r *Record, _ string) {
 				if r.Age != r.Age {
-					return parquet.Value{}
+					k.null()
+					return
 				}
-				return parquet.FloatValue(r.Age)
+				k.float(r.Age)
 			},
-			func(r *Record, v parquet.Value, _ *interner) { r.Age = v.Float() }},
-		column{"age_source", stringType, ",optional,dict", false,
-			func(r *Record, _ string) parquet.Value { return optional(r.AgeSource) },
-			func(r *Record, v parquet.Value, in *interner) { r.AgeSource = in.text(v) }},
+			func(r *Record, v parquet.Value, _ *interner) { r.Age = v.Float() }),
+		newColumn("age_source", stringType, ",optional,dict",
+			func(k *chunk, r *Record, _ string) { k.optional(r.AgeSource) },
+			func(r *Record, v parquet.Value, in *interner) { r.AgeSource = in.text(v) }),
 	)
 	for i, name := range attributes {
-		cols = append(cols, column{attrPrefix + name, boolType, ",optional", false,
-			func(r *Record, _ string) parquet.Value {
+		cols = append(cols, newColumn(attrPrefix+name, boolType, ",optional",
+			func(k *chunk, r *Record, _ string) {
 				if r.Attributes.known>>i&1 == 0 {
-					return parquet.Value{}
+					k.null()
+					return
 				}
-				return parquet.BooleanValue(r.Attributes.yes>>i&1 == 1)
+				k.bool(r.Attributes.yes>>i&1 == 1)
 			},
 			func(r *Record, v parquet.Value, _ *interner) {
 				r.Attributes.known |= 1 << i
 				if v.Boolean() {
 					r.Attributes.yes |= 1 << i
 				}
-			}})
+			}))
 	}
 	return cols
 }
 
+// int32Words are the plain values of 0 to 255.
+var int32Words = func() (w [256]string) {
+	for i := range w {
+		w[i] = string([]byte{byte(i), 0, 0, 0})
+	}
+	return w
+}()
+
+// problemsList is the last column.
+func problemsList() column {
+	c := newColumn(problemsColumn, stringType, ",dict", func(k *chunk, r *Record, _ string) { k.list(r.Problems) }, nil)
+	c.required, c.repeated = false, true
+	return c
+}
+
+var kinds = map[reflect.Type]format.Type{
+	stringType: format.ByteArray, int32Type: format.Int32, int64Type: format.Int64, uint64Type: format.Int64,
+	floatType: format.Float, boolType: format.Boolean,
+}
+
+func newColumn(name string, typ reflect.Type, options string, put func(*chunk, *Record, string), get func(*Record, parquet.Value, *interner)) column {
+	return column{
+		name: name, typ: typ, options: options, put: put, get: get,
+		required: !strings.Contains(options, ",optional"),
+		kind:     kinds[typ],
+		dict:     strings.Contains(options, ",dict"),
+		unsigned: typ == uint64Type,
+	}
+}
+
 // intColumn is a number whose 0 means unknown.
 func intColumn(name string, field func(*Record) *int32) column {
-	return column{name, int32Type, ",optional", false,
-		func(r *Record, _ string) parquet.Value {
+	return newColumn(name, int32Type, ",optional",
+		func(k *chunk, r *Record, _ string) {
 			if *field(r) == 0 {
-				return parquet.Value{}
+				k.null()
+				return
 			}
-			return parquet.Int32Value(*field(r))
+			k.int32(*field(r))
 		},
-		func(r *Record, v parquet.Value, _ *interner) { *field(r) = v.Int32() }}
+		func(r *Record, v parquet.Value, _ *interner) { *field(r) = v.Int32() })
 }
 
 func boxColumn(name string, field func(*face.Box) *float64) column {
-	return column{name, floatType, ",optional", false,
-		func(r *Record, _ string) parquet.Value {
+	return newColumn(name, floatType, ",optional",
+		func(k *chunk, r *Record, _ string) {
 			if !r.HasBox {
-				return parquet.Value{}
+				k.null()
+				return
 			}
-			return parquet.FloatValue(float32(*field(&r.Box)))
+			k.float(float32(*field(&r.Box)))
 		},
 		func(r *Record, v parquet.Value, _ *interner) {
 			r.HasBox = true
 			*field(&r.Box) = float64(v.Float())
-		}}
+		})
 }
 
 func landmarkColumn(name string, field func(*face.Landmarks) *float64) column {
-	return column{name, floatType, ",optional", false,
-		func(r *Record, _ string) parquet.Value {
+	return newColumn(name, floatType, ",optional",
+		func(k *chunk, r *Record, _ string) {
 			if !r.HasLandmarks {
-				return parquet.Value{}
+				k.null()
+				return
 			}
-			return parquet.FloatValue(float32(*field(&r.Landmarks)))
+			k.float(float32(*field(&r.Landmarks)))
 		},
 		func(r *Record, v parquet.Value, _ *interner) {
 			r.HasLandmarks = true
 			*field(&r.Landmarks) = float64(v.Float())
-		}}
+		})
 }
 
-// text makes a value of a string without copying it; the string must outlive the value.
-func text(s string) parquet.Value {
-	return parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(s), len(s)))
-}
-
-func optional(s string) parquet.Value {
-	if s == "" {
-		return parquet.Value{}
+// path is the column's place in the schema.
+func (c *column) path() []string {
+	if c.repeated {
+		return []string{c.name, "list", "element"}
 	}
-	return text(s)
+	return []string{c.name}
+}
+
+// elements are the column's nodes in the schema, for the footer.
+func (c *column) elements() []format.SchemaElement {
+	e := format.SchemaElement{Name: c.name, Type: thrift.New(c.kind), RepetitionType: thrift.New(format.Required)}
+	integer := func(width int8, signed bool, old deprecated.ConvertedType) {
+		e.LogicalType.Value = &format.IntType{BitWidth: width, IsSigned: signed}
+		e.ConvertedType = thrift.New(old)
+	}
+	switch {
+	case c.kind == format.ByteArray:
+		e.LogicalType.Value = &format.StringType{}
+		e.ConvertedType = thrift.New(deprecated.UTF8)
+	case c.kind == format.Int32:
+		integer(32, true, deprecated.Int32)
+	case c.unsigned:
+		integer(64, false, deprecated.Uint64)
+	case c.kind == format.Int64:
+		integer(64, true, deprecated.Int64)
+	}
+	if c.repeated {
+		e.Name = "element"
+		return []format.SchemaElement{
+			{
+				Name: c.name, RepetitionType: thrift.New(format.Required), NumChildren: thrift.New(int32(1)),
+				LogicalType: format.LogicalType{Value: &format.ListType{}}, ConvertedType: thrift.New(deprecated.List),
+			},
+			{Name: "list", RepetitionType: thrift.New(format.Repeated), NumChildren: thrift.New(int32(1))},
+			e,
+		}
+	}
+	if !c.required {
+		e.RepetitionType = thrift.New(format.Optional)
+	}
+	return []format.SchemaElement{e}
 }
 
 // schema builds the Parquet schema. A struct type made at run time keeps the columns' order,

@@ -3,12 +3,17 @@ package manifest
 import (
 	"context"
 	"slices"
+	"unsafe"
 
 	"github.com/vf2prep/vf2prep/face"
 )
 
 // finish looks at what was joined and records what does not fit.
 func (b *builder) finish() {
+	given := inputKinds{
+		boxes: b.loaded[kindBoxes], landmarks: b.loaded[kindLandmarks],
+		trainList: b.listed[Train], testList: b.listed[Test],
+	}
 	for _, p := range b.store.people {
 		if len(p.rows) == 0 {
 			continue
@@ -22,7 +27,7 @@ func (b *builder) finish() {
 			if r.is(hasFile) && !r.has(NoImage) {
 				files++
 			}
-			guessed = b.check(p, r) || guessed
+			guessed = b.check(p, i, given) || guessed
 		}
 		if guessed {
 			b.log.add(NoSubset, "", 0, "%s: nothing tells its subset; taken for train", p.ID)
@@ -64,27 +69,35 @@ func (b *builder) subset(p *person, r *row) Subset {
 	return ""
 }
 
-// check sets the problems of one row and reports whether its subset had to be guessed.
-func (b *builder) check(p *person, r *row) (guessed bool) {
+// inputKinds says what there is to hold a row against.
+type inputKinds struct{ boxes, landmarks, trainList, testList bool }
+
+// check sets the subset and the problems of one row and reports whether its subset had to be
+// guessed.
+func (b *builder) check(p *person, i int, given inputKinds) (guessed bool) {
+	r := &p.rows[i]
 	subset := b.subset(p, r)
 	if subset == "" {
 		subset, guessed = Train, true
 	}
-	inList, other := listedTrain, listedTest
+	inList, other, listed := listedTrain, listedTest, given.trainList
 	if subset == Test {
-		inList, other = listedTest, listedTrain
+		inList, other, listed = listedTest, listedTrain, given.testList
+		r.flags |= isTest
+		p.test++
 	}
 	if !r.is(hasFile) {
 		r.set(NoImage)
-	} else if b.listed[subset] && !r.is(inList) {
+	} else if listed && !r.is(inList) {
 		r.set(Unlisted)
 	}
 	if r.is(other) && !r.is(inList) || p.listed && p.Subset != subset {
 		r.set(SubsetConflict)
 	}
-	w, h := float64(r.width), float64(r.height)
+	f := p.file(i)
+	w, h := float64(f.width), float64(f.height)
 	if !r.is(hasBox) {
-		if b.loaded[kindBoxes] {
+		if given.boxes {
 			r.set(NoBox)
 		}
 	} else if box := r.faceBox(); box.Empty() {
@@ -93,7 +106,7 @@ func (b *builder) check(p *person, r *row) (guessed bool) {
 		r.set(BoxOutside)
 	}
 	if !r.is(hasMarks) {
-		if b.loaded[kindLandmarks] {
+		if given.landmarks {
 			r.set(NoLandmarks)
 		}
 		return guessed
@@ -118,47 +131,93 @@ func (r *row) landmarks() (l face.Landmarks) {
 	return l
 }
 
-// records yields the rows as records, in the manifest's order. The record is valid until the
-// next one: making one anew for each of millions of rows would double the memory that is needed.
-func (b *builder) records(ctx context.Context, yield func(*Record) error) error {
-	codes := problemSets{}
-	var rec Record
+// span is the rows of a person that belong to one subset.
+type span struct {
+	first  int // place of its first row in the manifest
+	person *person
+	subset Subset
+}
+
+// spans lists the rows in the manifest's order.
+func (b *builder) spans() (list []span, rows int) {
 	for _, subset := range []Subset{Train, Test} {
 		for _, p := range b.store.people {
-			if err := ctx.Err(); err != nil {
-				return err
+			n := p.test
+			if subset == Train {
+				n = len(p.rows) - p.test
 			}
-			for i := range p.rows {
-				r := &p.rows[i]
-				s := b.subset(p, r)
-				if s == "" {
-					s = Train
-				}
-				if s != subset {
-					continue
-				}
-				b.record(&rec, p, r, s)
-				rec.Problems = codes.get(r.problems)
-				if err := yield(&rec); err != nil {
-					return err
-				}
+			if n > 0 {
+				list = append(list, span{rows, p, subset})
+				rows += n
 			}
 		}
 	}
-	return nil
+	return list, rows
 }
 
-func (b *builder) record(rec *Record, p *person, r *row, subset Subset) {
+// fill encodes the rows of the row group that begins with row first.
+func (b *builder) fill(ctx context.Context, spans []span, first int, g *group, done func(rows int)) error {
+	codes := problemSets{}
+	records := make([]Record, 0, batchRows)
+	var paths []byte // of the records; they read it where it lies
+	flush := func() error {
+		err := g.add(records)
+		done(len(records))
+		records, paths = records[:0], paths[:0]
+		return err
+	}
+	at, _ := slices.BinarySearchFunc(spans, first, func(s span, first int) int { return s.first - first })
+	if at == len(spans) || spans[at].first > first {
+		at--
+	}
+	skip, left := first-spans[at].first, rowGroupRows
+	for _, s := range spans[at:] {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		test := s.subset == Test
+		for i := range s.person.rows {
+			r := &s.person.rows[i]
+			if r.is(isTest) != test {
+				continue
+			}
+			if skip > 0 {
+				skip--
+				continue
+			}
+			// A buffer that grows leaves the old one to the records that read it.
+			from := len(paths)
+			paths = r.appendPath(paths, b.prefix, s.subset, s.person.ID)
+			records = append(records, Record{})
+			b.record(&records[len(records)-1], s.person, i, s.subset)
+			records[len(records)-1].Path = unsafe.String(&paths[from], len(paths)-from)
+			records[len(records)-1].Problems = codes.get(r.problems)
+			left--
+			if len(records) == batchRows || left == 0 {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+			if left == 0 {
+				return nil
+			}
+		}
+	}
+	return flush()
+}
+
+func (b *builder) record(rec *Record, p *person, i int, subset Subset) {
+	r := &p.rows[i]
+	f := p.file(i)
 	*rec = Record{
 		ID:         ImageID{p.ID, int32(r.key >> 32), int32(uint32(r.key))},
 		Subset:     subset,
-		Path:       r.path(b.prefix, subset, p.ID),
-		Width:      int32(r.width),
-		Height:     int32(r.height),
-		Components: int8(r.components),
-		Format:     formats[r.format],
-		Bytes:      r.bytes,
-		XXH3:       r.xxh3,
+		Width:      int32(f.width),
+		Height:     int32(f.height),
+		Components: int8(f.components),
+		Format:     formats[f.format],
+		Bytes:      f.bytes,
+		XXH3:       f.xxh3,
 		Gender:     p.Gender,
 		Age:        r.age,
 		AgeSource:  b.store.ageSources[r.ageSource],

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -33,6 +34,35 @@ var errThrift = fmt.Errorf("damaged footer: %w", ErrCorrupt)
 func checkThrift(b []byte) error {
 	w := thriftWalk{b}
 	return w.structure(0)
+}
+
+// noSum stands for the footer's checksum while that is computed.
+const noSum = "00000000"
+
+// sum is the digits of a checksum where they stand, and what they should be.
+type sum struct {
+	digits []byte
+	want   string
+}
+
+// footerSum finds the checksum in a footer, the CRC-32C of the footer with zeros for its digits.
+// Parquet has checksums for pages but none for the footer, where the columns' names and the
+// pages' places are. A footer without one gives an empty sum.
+func footerSum(footer []byte) (s sum, err error) {
+	at := bytes.Index(footer, []byte(keyFooter))
+	if at < 0 {
+		return s, nil
+	}
+	at += len(keyFooter) + 2 // the field's type and length
+	if at+len(noSum) > len(footer) {
+		return s, corrupt("damaged footer")
+	}
+	s.digits = footer[at : at+len(noSum)]
+	table := crc32.MakeTable(crc32.Castagnoli)
+	c := crc32.Update(0, table, footer[:at])
+	c = crc32.Update(c, table, []byte(noSum))
+	s.want = fmt.Sprintf("%08x", crc32.Update(c, table, footer[at+len(noSum):]))
+	return s, nil
 }
 
 type thriftWalk struct{ b []byte }

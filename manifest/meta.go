@@ -15,6 +15,7 @@ const Version = 1
 const (
 	keyVersion    = "vf2prep.manifest.version"
 	keyCounts     = "vf2prep.manifest.counts"
+	keyFooter     = "vf2prep.manifest.footer" // its own checksum; files of older programs lack it
 	keyInputs     = "vf2prep.manifest.inputs"
 	keyIdentities = "vf2prep.manifest.identities"
 )

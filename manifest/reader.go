@@ -91,6 +91,9 @@ func open(f io.ReaderAt, size int64) (r *Reader, err error) {
 	if err := checkThrift(footer); err != nil {
 		return nil, err
 	}
+	if s, err := footerSum(footer); err != nil || string(s.digits) != s.want {
+		return nil, corrupt("footer: checksum %s, want %s", s.digits, s.want)
+	}
 	pq, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrCorrupt)

@@ -206,6 +206,7 @@ func (b *builder) scan(ctx context.Context, root *os.Root, prefix string, worker
 }
 
 func (s *scanner) person(ctx context.Context, p *person, prefix string, log *problemLog, report progress.Reporter) error {
+	p.files = make([]fileInfo, len(p.rows))
 	for i := range p.rows {
 		r := &p.rows[i]
 		if !r.is(hasFile) {
@@ -220,9 +221,10 @@ func (s *scanner) person(ctx context.Context, p *person, prefix string, log *pro
 		}
 		dir, name := prefix+string(subset)+"/"+p.ID, r.file()
 		v := s.look(dir, name, r.is(isLink))
-		r.bytes, r.xxh3 = v.bytes, v.xxh3
-		r.width, r.height, r.components = uint16(v.width), uint16(v.height), uint8(v.components)
-		r.format = uint8(max(slices.Index(formats[:], v.format), 0))
+		p.files[i] = fileInfo{
+			xxh3: v.xxh3, bytes: v.bytes, width: uint16(v.width), height: uint16(v.height), components: uint8(v.components),
+			format: uint8(max(slices.Index(formats[:], v.format), 0)),
+		}
 		for _, code := range v.codes {
 			r.set(code)
 			switch {
@@ -242,11 +244,11 @@ func (s *scanner) person(ctx context.Context, p *person, prefix string, log *pro
 // file returns the image's file name, "0001_01.jpg".
 func (r *row) file() string { return string(r.appendFile(make([]byte, 0, 32))) }
 
-// path returns the image's path below the root.
-func (r *row) path(prefix string, subset Subset, identity string) string {
-	b := append(append(make([]byte, 0, 128), prefix...), subset...)
+// appendPath appends the image's path below the root.
+func (r *row) appendPath(b []byte, prefix string, subset Subset, identity string) []byte {
+	b = append(append(b, prefix...), subset...)
 	b = append(append(append(b, '/'), identity...), '/')
-	return string(r.appendFile(b))
+	return r.appendFile(b)
 }
 
 func (r *row) appendFile(b []byte) []byte {

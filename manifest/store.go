@@ -7,20 +7,24 @@ import (
 )
 
 // row is one image while a manifest is built. There are 3.3 M of them for the full data set, so
-// it holds no pointer and is about a hundred bytes long.
+// it holds no pointer and is 80 bytes long.
 type row struct {
-	key           uint64 // image number, face number
+	key       uint64 // image number, face number
+	box       [4]float32
+	marks     [10]float32
+	age       float32
+	attr      uint32 // 1 + index into person.attrs; 0 none
+	problems  uint32 // bits by rowCodes
+	flags     uint16
+	ageSource uint8 // index into store.ageSources
+	ext       uint8 // index into exts
+}
+
+// fileInfo is what a scan finds out about a row's file.
+type fileInfo struct {
 	xxh3          uint64
 	bytes         int64
-	box           [4]float32
-	marks         [10]float32
-	age           float32
-	attr          uint32 // 1 + index into person.attrs; 0 none
-	problems      uint32 // bits by rowCodes
 	width, height uint16
-	flags         uint16
-	ageSource     uint8 // index into store.ageSources
-	ext           uint8 // index into exts
 	format        uint8 // index into formats
 	components    uint8
 }
@@ -36,6 +40,7 @@ const (
 	hasBox
 	hasMarks
 	isLink
+	isTest  // its subset, once all inputs are read
 	hasFile = onDiskTrain | onDiskTest
 )
 
@@ -64,12 +69,22 @@ type person struct {
 	listed    bool  // in identity_meta.csv
 	ageSource uint8 // of Identity.Age
 	rows      []row
+	files     []fileInfo // of each row; nil where nothing was scanned
 	attrs     []attrBits
+	test      int // rows that are isTest
 
 	// Files name images in order nearly always: next is the row after the one found last. While
 	// index is nil the rows are sorted by key.
 	next  int
 	index map[uint64]int32
+}
+
+// file returns what is known of the file of row i.
+func (p *person) file(i int) fileInfo {
+	if p.files == nil {
+		return fileInfo{}
+	}
+	return p.files[i]
 }
 
 // find returns the row, or nil. It is valid until the next add.

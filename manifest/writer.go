@@ -1,22 +1,25 @@
 package manifest
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
 
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/vf2prep/vf2prep/internal/atomicfile"
 )
 
 const (
-	rowGroupRows = 1 << 17 // rows held in memory before they are compressed and written
-	batchRows    = 1 << 10 // rows turned into values at a time
+	rowGroupRows = 1 << 17 // rows encoded together
+	batchRows    = 1 << 8  // rows turned into values at a time
 )
 
 // Manifest is a whole manifest in memory.
@@ -34,17 +37,19 @@ type Manifest struct {
 func Write(path string, m *Manifest) error {
 	records := slices.Clone(m.Records)
 	slices.SortFunc(records, compareRecords)
+	for i := 1; i < len(records); i++ {
+		if compareRecords(records[i-1], records[i]) == 0 {
+			return fmt.Errorf("%s: %s occurs twice", path, records[i].ID)
+		}
+	}
 	ids := slices.Clone(m.Identities)
 	sortIdentities(ids)
 	return atomicfile.Write(path, func(w io.Writer) error {
 		out := newWriter(w, m.Attributes, ids)
-		for i := range records {
-			if i > 0 && compareRecords(records[i-1], records[i]) == 0 {
-				return fmt.Errorf("%s: %s occurs twice", path, records[i].ID)
-			}
-			if err := out.write(&records[i]); err != nil {
-				return err
-			}
+		if err := out.groups(runtime.NumCPU(), len(records), func(first int, g *group) error {
+			return g.add(records[first:min(first+rowGroupRows, len(records))])
+		}); err != nil {
+			return err
 		}
 		return out.close(m.Inputs, m.Counts)
 	})
@@ -60,34 +65,25 @@ func compareRecords(a, b Record) int {
 	return a.ID.Compare(b.ID)
 }
 
-// writer streams records, which must come in order, into a Parquet file.
+// writer writes row groups, which must come in order, into a Parquet file.
 type writer struct {
-	w        *parquet.GenericWriter[any]
-	cols     []column
-	leaves   []*parquet.ColumnWriter
-	level    []int // definition level of a value that is present
-	ids      []Identity
-	names    map[string]string
-	batch    []Record
-	values   []parquet.Value
-	rows     int // in the row group
-	counts   Counts
-	identity ImageID // the last record's
-	subset   Subset
-	seen     map[string]bool
+	w      io.Writer
+	at     int64 // bytes written
+	cols   []column
+	ids    []Identity
+	names  map[string]string
+	meta   format.FileMetaData
+	counts Counts
+	seen   map[string]bool
+	last   Identity // of the last record; ID and Subset alone
 }
 
+const magic = "PAR1"
+
 func newWriter(w io.Writer, attributes []string, ids []Identity) *writer {
-	cols := columns(attributes)
-	s := schema(cols)
 	out := &writer{
-		cols: cols,
-		w: parquet.NewGenericWriter[any](w, s,
-			// The library would sign with the version it was built as; a manifest's bytes must not
-			// depend on that.
-			parquet.CreatedBy("vf2prep", strconv.Itoa(Version), ""),
-			parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
-		),
+		w:      w,
+		cols:   append(columns(attributes), problemsList()),
 		ids:    ids,
 		names:  make(map[string]string, len(ids)),
 		counts: Counts{ProblemCounts: map[string]int64{}},
@@ -96,89 +92,211 @@ func newWriter(w io.Writer, attributes []string, ids []Identity) *writer {
 	for _, id := range ids {
 		out.names[id.ID] = id.Name
 	}
-	out.leaves = out.w.ColumnWriters()
-	for _, path := range s.Columns() {
-		leaf, _ := s.Lookup(path...)
-		out.level = append(out.level, leaf.MaxDefinitionLevel)
+	m := &out.meta
+	m.Version = 2
+	m.CreatedBy = "vf2prep version " + strconv.Itoa(Version)
+	m.Schema = append(m.Schema, format.SchemaElement{
+		Name: "image", RepetitionType: thrift.New(format.Required), NumChildren: thrift.New(int32(len(out.cols))),
+	})
+	for i := range out.cols {
+		m.Schema = append(m.Schema, out.cols[i].elements()...)
+		m.ColumnOrders = append(m.ColumnOrders, format.ColumnOrder{Value: &format.TypeDefinedOrder{}})
 	}
 	return out
 }
 
-// write adds one record. Its strings and problems must stay as they are until close.
-func (w *writer) write(r *Record) error {
-	w.count(r)
-	w.batch = append(w.batch, *r)
-	if len(w.batch) == batchRows {
-		return w.flush()
-	}
-	return nil
+func (w *writer) write(b []byte) error {
+	n, err := w.w.Write(b)
+	w.at += int64(n)
+	return err
 }
 
-func (w *writer) flush() error {
-	for i, c := range w.cols {
-		w.values = w.values[:0]
-		for j := range w.batch {
-			r := &w.batch[j]
-			v, level := c.put(r, w.names[r.ID.Identity]), w.level[i]
-			if v.IsNull() {
-				level = 0
+// groups writes all rows as row groups that several goroutines encode. fill adds the rows of the
+// group that begins with row first.
+func (w *writer) groups(workers, rows int, fill func(first int, g *group) error) error {
+	if err := w.write([]byte(magic)); err != nil {
+		return err
+	}
+	workers = min(max(workers, 1), rows/rowGroupRows+1)
+	held := make([]*group, workers)
+	next := 0
+	var err error
+	return errors.Join(ordered(workers, func(i int) bool {
+		if next >= rows || err != nil {
+			return false
+		}
+		if held[i] == nil {
+			if held[i], err = newGroup(w); err != nil {
+				return false
 			}
-			w.values = append(w.values, v.Level(0, level, i))
 		}
-		if _, err := w.leaves[i].WriteRowValues(w.values); err != nil {
-			return err
+		held[i].first = next
+		next += rowGroupRows
+		return true
+	}, func(i int) {
+		g := held[i]
+		g.reset()
+		if g.err = fill(g.first, g); g.err == nil {
+			g.err = g.finish()
 		}
+	}, func(i int) error {
+		if held[i].err != nil {
+			return held[i].err
+		}
+		return w.group(held[i])
+	}), err)
+}
+
+// group is a row group that is being encoded.
+type group struct {
+	cols   []column
+	chunks []*chunk
+	names  map[string]string
+	first  int // row
+	err    error
+	rows   int64
+	counts Counts
+	people []Record // the first record of each identity in each subset
+}
+
+func newGroup(w *writer) (*group, error) {
+	g := &group{cols: w.cols, names: w.names}
+	pack, err := newPacker()
+	if err != nil {
+		return nil, err
 	}
-	last := len(w.cols)
-	w.values = w.values[:0]
-	for j := range w.batch {
-		for k, code := range w.batch[j].Problems {
-			w.values = append(w.values, text(code).Level(min(k, 1), w.level[last], last))
-		}
-		if len(w.batch[j].Problems) == 0 {
-			w.values = append(w.values, parquet.Value{}.Level(0, 0, last))
-		}
+	for i := range g.cols {
+		g.chunks = append(g.chunks, newChunk(&g.cols[i], pack))
 	}
-	if len(w.values) > 0 {
-		if _, err := w.leaves[last].WriteRowValues(w.values); err != nil {
-			return err
-		}
+	return g, nil
+}
+
+func (g *group) reset() {
+	for _, k := range g.chunks {
+		k.reset()
 	}
-	w.rows += len(w.batch)
-	w.batch = w.batch[:0]
-	if w.rows >= rowGroupRows {
-		w.rows = 0
-		return w.w.Flush()
+	g.rows, g.people = 0, g.people[:0]
+	g.counts = Counts{ProblemCounts: map[string]int64{}}
+}
+
+// add encodes some records, of which it keeps only the identities.
+func (g *group) add(records []Record) error {
+	names := make([]string, 0, batchRows)
+	for len(records) > 0 {
+		batch := records[:min(len(records), batchRows)]
+		records = records[len(batch):]
+		names = names[:0]
+		for i := range batch {
+			r := &batch[i]
+			if g.count(r) || i == 0 {
+				names = append(names, g.names[r.ID.Identity])
+			} else {
+				names = append(names, names[i-1])
+			}
+		}
+		for c, k := range g.chunks {
+			put := g.cols[c].put
+			for i := range batch {
+				put(k, &batch[i], names[i])
+			}
+			if err := k.cut(); err != nil {
+				return err
+			}
+		}
+		g.rows += int64(len(batch))
 	}
 	return nil
 }
 
-func (w *writer) count(r *Record) {
+// finish ends the row group.
+func (g *group) finish() error {
+	for _, k := range g.chunks {
+		if err := k.finish(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// group appends a row group to the file.
+func (w *writer) group(g *group) error {
+	meta := format.RowGroup{NumRows: g.rows, FileOffset: w.at, Ordinal: int16(len(w.meta.RowGroups))}
+	for _, k := range g.chunks {
+		m := k.meta
+		if k.c.dict {
+			m.DictionaryPageOffset = w.at
+		}
+		m.DataPageOffset = w.at + int64(len(k.head))
+		if err := errors.Join(w.write(k.head), w.write(k.out)); err != nil {
+			return err
+		}
+		meta.TotalByteSize += m.TotalUncompressedSize
+		meta.TotalCompressedSize += m.TotalCompressedSize
+		meta.Columns = append(meta.Columns, format.ColumnChunk{MetaData: m})
+	}
+	w.meta.RowGroups = append(w.meta.RowGroups, meta)
+	w.meta.NumRows += g.rows
+	for i := range g.people {
+		w.person(&g.people[i])
+	}
+	w.counts.add(&g.counts)
+	return nil
+}
+
+// person counts the identity of a record, the first of its kind or the first of a row group.
+func (w *writer) person(r *Record) {
 	c := &w.counts
+	if r.ID.Identity == w.last.ID && r.Subset == w.last.Subset {
+		return // it began in the row group before
+	}
+	w.last.ID, w.last.Subset = r.ID.Identity, r.Subset
+	if r.Subset == Train {
+		c.TrainIdentities++
+	} else {
+		c.TestIdentities++
+	}
+	if w.seen[r.ID.Identity] { // an identity in both subsets is one identity
+		return
+	}
+	w.seen[r.ID.Identity] = true
+	c.Identities++
+	switch r.Gender {
+	case Male:
+		c.Male++
+	case Female:
+		c.Female++
+	}
+}
+
+// add adds what the records of another row group count to.
+func (c *Counts) add(o *Counts) {
+	c.Images += o.Images
+	c.TrainImages += o.TrainImages
+	c.TestImages += o.TestImages
+	c.UsableImages += o.UsableImages
+	c.ProblemImages += o.ProblemImages
+	c.Boxes += o.Boxes
+	c.Landmarks += o.Landmarks
+	c.Ages += o.Ages
+	c.Genders += o.Genders
+	for code, n := range o.ProblemCounts {
+		c.ProblemCounts[code] += n
+	}
+}
+
+// count counts a record and reports whether its identity begins with it.
+func (g *group) count(r *Record) (begins bool) {
+	c := &g.counts
 	c.Images++
 	if r.Subset == Train {
 		c.TrainImages++
 	} else {
 		c.TestImages++
 	}
-	if r.ID.Identity != w.identity.Identity || r.Subset != w.subset || c.Images == 1 {
-		if r.Subset == Train {
-			c.TrainIdentities++
-		} else {
-			c.TestIdentities++
-		}
-		if !w.seen[r.ID.Identity] { // an identity in both subsets is one identity
-			w.seen[r.ID.Identity] = true
-			c.Identities++
-			switch r.Gender {
-			case Male:
-				c.Male++
-			case Female:
-				c.Female++
-			}
-		}
+	if n := len(g.people); n == 0 || r.ID.Identity != g.people[n-1].ID.Identity || r.Subset != g.people[n-1].Subset {
+		begins = true
+		g.people = append(g.people, Record{ID: r.ID, Subset: r.Subset, Gender: r.Gender})
 	}
-	w.identity, w.subset = r.ID, r.Subset
 	if r.Usable() {
 		c.UsableImages++
 	}
@@ -200,14 +318,12 @@ func (w *writer) count(r *Record) {
 	for _, code := range r.Problems {
 		c.ProblemCounts[code]++
 	}
+	return begins
 }
 
 // close writes what is left and the metadata. From base it takes what rows do not show: whether
 // files were scanned, how many identities were listed, and the problems of files and identities.
 func (w *writer) close(inputs []Input, base Counts) error {
-	if err := w.flush(); err != nil {
-		return err
-	}
 	w.counts.Scanned, w.counts.Listed = base.Scanned, base.Listed
 	for code, n := range base.ProblemCounts {
 		if !slices.Contains(rowCodes[:], code) {
@@ -229,9 +345,22 @@ func (w *writer) close(inputs []Input, base Counts) error {
 	if err != nil {
 		return err
 	}
-	w.w.SetKeyValueMetadata(keyCounts, string(counts))
-	w.w.SetKeyValueMetadata(keyIdentities, ids)
-	w.w.SetKeyValueMetadata(keyInputs, string(in))
-	w.w.SetKeyValueMetadata(keyVersion, strconv.Itoa(Version))
-	return w.w.Close()
+	w.meta.KeyValueMetadata = []format.KeyValue{ // sorted
+		{Key: keyCounts, Value: string(counts)},
+		{Key: keyFooter, Value: noSum},
+		{Key: keyIdentities, Value: ids},
+		{Key: keyInputs, Value: string(in)},
+		{Key: keyVersion, Value: strconv.Itoa(Version)},
+	}
+	footer, err := thrift.Marshal(&thrift.CompactProtocol{}, &w.meta)
+	if err != nil {
+		return err
+	}
+	sum, err := footerSum(footer)
+	if err != nil {
+		return err
+	}
+	copy(sum.digits, sum.want)
+	footer = binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
+	return w.write(append(footer, magic...))
 }
