@@ -3,12 +3,14 @@ GO        ?= go
 BIN       := bin/vf2prep
 DEMO      ?= vf2prep-demo
 FUZZTIME  ?= 20s
+BENCH     := /usr/bin/python3
+export DATA ROUNDS REPEAT SECONDS_EACH ONLY SCRATCH LOCK IMAGES MEMORY
 export CGO_ENABLED = 0
 
-.PHONY: help build demo test lint generate fuzz cross pipeline clean
+.PHONY: help build demo test lint generate fuzz cross pipeline clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/vf2prep, one static binary
 	$(GO) build -trimpath -o $(BIN) ./cmd/vf2prep
@@ -41,6 +43,25 @@ cross: ## build for the other systems
 
 pipeline: build ## the main job on real faces, ../shared/data/vf2real or VF2PREP_DATA
 	./scripts/pipeline.sh $(BIN)
+
+bench-setup: ## install what the benchmarks compare with (Debian, Ubuntu); see bench/README.md
+	./bench/setup.sh
+
+bench-cache: build bench-go ## photos to samples, against OpenCV, Pillow, libjpeg-turbo and others
+	$(BENCH) bench/cache.py
+
+bench-memory: build ## peak memory of a cache build, 3,000 and 300,000 images
+	$(BENCH) bench/memory.py
+
+bench-loader: build bench-go ## shuffled batches, against WebDataset, Streaming, FFCV and others
+	$(BENCH) bench/loader.py
+
+bench-manifest: build ## a manifest of full size, against pandas, DuckDB and polars
+	$(BENCH) bench/manifest.py
+
+bench-go: # the programs in Go and C that the benchmarks start
+	$(GO) build -trimpath -o bin/bench-go ./bench/gopeer
+	$(CC) -O3 -Wall -o bin/bench-tjdec bench/tjdec.c -lturbojpeg
 
 clean: ## remove what make built
 	rm -rf bin $(DEMO)
