@@ -37,7 +37,7 @@ func load(args []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := loader.New(set, "train", loader.Options{Batch: 256, Seed: 1, Shuffle: true, Augment: flip, Train: true, Workers: cores()})
+	l, err := loader.New(set, "train", loader.Options{Batch: 256, Seed: 1, Sampler: loader.Shuffled, Augment: flip, Train: true, Workers: cores()})
 	if err != nil {
 		return err
 	}
