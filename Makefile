@@ -4,7 +4,7 @@ BIN       := bin/vf2prep
 DEMO      ?= vf2prep-demo
 FUZZTIME  ?= 20s
 BENCH     := /usr/bin/python3
-export DATA ROUNDS REPEAT SECONDS_EACH ONLY SCRATCH LOCK IMAGES MEMORY
+export DATA ROUNDS REPEAT SECONDS_EACH ONLY SCRATCH LOCK IMAGES MEMORY IDENTITY_META
 export CGO_ENABLED = 0
 
 .PHONY: help build demo test lint generate fuzz cross pipeline clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest
