@@ -30,6 +30,26 @@ func Archs() []Arch {
 			Height:      190, Width: 170,
 			layers: func(p *plan, cfg Config) { seedResNet(p, cfg, true) },
 		},
+		{
+			Name: "resnet18", Description: "ResNet-18 as torchvision builds it, for people in a hurry",
+			Height: 224, Width: 224,
+			layers: resNet{blocks: [4]int{2, 2, 2, 2}}.build,
+		},
+		{
+			Name: "resnet50", Description: "ResNet-50 as torchvision builds it, one of VGGFace2's two networks",
+			Height: 224, Width: 224,
+			layers: resNet{blocks: [4]int{3, 4, 6, 3}, bottleneck: true}.build,
+		},
+		{
+			Name: "senet50", Description: "SE-ResNet-50, ResNet-50 with squeeze-and-excitation of ratio 16, VGGFace2's better network",
+			Height: 224, Width: 224,
+			layers: resNet{blocks: [4]int{3, 4, 6, 3}, bottleneck: true, squeeze: 16}.build,
+		},
+		{
+			Name: "vgg16", Description: "VGG-16 without normalisation, VGG-Face's network",
+			Height: 224, Width: 224,
+			layers: vgg16,
+		},
 	}
 }
 
@@ -40,6 +60,8 @@ type Config struct {
 	Classes                 int
 	Batch                   int // samples a step
 	Seed                    uint64
+	LabelSmoothing          float64 // share of a label that is spread over all classes
+	Dropout                 float64 // share of features that training drops, in networks that have a place for it
 }
 
 // ParseSize reads an input size, height x width in pixels: "190x170". Empty is the size that the
@@ -89,6 +111,14 @@ func (cfg Config) plan() (*plan, error) {
 	} {
 		if v.value < 1 || v.value > v.max {
 			errs = append(errs, fmt.Errorf("%s: %s is %d, want 1 to %d", cfg.Arch, v.what, v.value, v.max))
+		}
+	}
+	for _, v := range []struct {
+		what  string
+		value float64
+	}{{"label smoothing", cfg.LabelSmoothing}, {"dropout", cfg.Dropout}} {
+		if !(v.value >= 0 && v.value < 1) {
+			errs = append(errs, fmt.Errorf("%s: %s is %v, want 0 to less than 1", cfg.Arch, v.what, v.value))
 		}
 	}
 	if errs != nil {

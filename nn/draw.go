@@ -17,7 +17,8 @@ const (
 
 var kindColours = map[Kind]string{
 	KindInput: "#e8e8e8", KindConv: "#cfe3f7", KindAdd: "#fde3b8", KindAvgPool: "#d8efd3",
-	KindFlatten: "#eeeeee", KindLinear: "#e5d6f2", KindSoftmax: "#f7d4d4",
+	KindMaxPool: "#d8efd3",
+	KindMean:    "#d8efd3", KindNorm: "#dfe9ee", KindGate: "#fde3b8", KindDropout: "#eeeeee", KindFlatten: "#eeeeee", KindLinear: "#e5d6f2", KindSoftmax: "#f7d4d4",
 }
 
 // DrawSVG draws the network.

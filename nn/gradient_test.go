@@ -42,6 +42,28 @@ func TestGradientsAreNumericGradients(t *testing.T) {
 			main := p.conv("c", p.conv("b", x, 5, 3, 1, true), 5, 3, 2, false)
 			return p.sum("s", main, p.conv("d", x, 5, 3, 2, true), true)
 		}},
+		{"max pool", 2, 7, 6, func(p *plan, x *layer) *layer { return p.maxPool("b", x, 3, 2, 1) }},
+		{"global mean", 2, 5, 6, func(p *plan, x *layer) *layer { return p.mean("b", x) }},
+		{"batch normalisation", 3, 5, 6, func(p *plan, x *layer) *layer { return p.norm("b", x, nil, false) }},
+		{"batch normalisation, ReLU", 3, 5, 6, func(p *plan, x *layer) *layer {
+			return p.norm("n", p.conv2d("b", x, 17, 3, 2, 1, false, false), nil, true)
+		}},
+		{"bottleneck", 3, 4, 5, func(p *plan, x *layer) *layer {
+			return resNet{bottleneck: true}.block(p, "b", x, 5, 2)
+		}},
+		{"two blocks", 2, 4, 5, func(p *plan, x *layer) *layer {
+			x = resNet{}.block(p, "b", x, 6, 1)
+			return resNet{}.block(p, "c", x, 7, 2)
+		}},
+		{"squeeze and excitation", 2, 4, 5, func(p *plan, x *layer) *layer {
+			x = resNet{bottleneck: true, squeeze: 4}.block(p, "b", x, 5, 1)
+			return resNet{bottleneck: true, squeeze: 4}.block(p, "c", x, 5, 1)
+		}},
+		{"fully connected layers with dropout", 3, 4, 5, func(p *plan, x *layer) *layer {
+			x = p.linear("b", p.flatten("flatten", x), 11, he)
+			x.relu = true
+			return p.dropout("d", x, 0.4)
+		}},
 		{"frames that differ", 1, 6, 6, func(p *plan, x *layer) *layer {
 			return p.sum("s", p.conv("b", x, 6, 5, 1, false), p.conv("c", x, 6, 1, 1, false), true)
 		}},
@@ -50,11 +72,18 @@ func TestGradientsAreNumericGradients(t *testing.T) {
 			cfg := Config{Arch: "test", Channels: 3, Height: c.h, Width: c.w, Classes: 5, Batch: c.batch, Seed: 3}
 			p := &plan{}
 			x := c.build(p, p.conv("a", p.input(3, c.h, c.w), 6, 3, 1, true))
-			p.softmax(p.linear("fc", p.flatten("flatten", x), cfg.Classes))
+			p.softmax(flatAndLinear(p, x, cfg.Classes))
 			p.settle()
 			checkGradients(t, newNetwork(cfg, p))
 		})
 	}
+}
+
+func flatAndLinear(p *plan, x *layer, classes int) *layer {
+	if len(x.out) == 3 {
+		x = p.flatten("flatten", x)
+	}
+	return p.linear("fc", x, classes, he)
 }
 
 func checkGradients(t *testing.T, n *Network) {

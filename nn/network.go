@@ -5,19 +5,27 @@ import (
 	"math"
 
 	"gorgonia.org/gorgonia"
+
+	"github.com/vf2prep/vf2prep/nn/kernel"
 )
 
 // Network is a network with its weights.
 type Network struct {
-	cfg    Config
-	plan   *plan
-	params []*Param
-	units  []unit
+	cfg     Config
+	plan    *plan
+	params  []*Param // what an optimiser moves
+	saved   []*Param // these and running statistics, in the order of the layers
+	layouts []*kernel.Layout
+	units   []unit
+	scratch kernel.Scratch
 
-	training, inference *graph // built when first used
+	training, inference *graph    // built when first used
+	arena               []float32 // which they use in turn
 
 	// What the graphs read and write.
-	batch             int // samples that count in this run
+	batch             int // samples that count in an inference
+	valid             int // samples of a step up to the last with a label
+	step              int64
 	x                 []float32
 	labels            []int32
 	loss              float64
@@ -44,29 +52,54 @@ func New(cfg Config) (*Network, error) {
 }
 
 func newNetwork(cfg Config, p *plan) *Network {
-	n := &Network{cfg: cfg, plan: p, batch: cfg.Batch}
-	width := 0
-	for _, l := range p.layers {
-		if l.kind == KindLinear {
-			width = l.in[0].out[0]
-		}
-	}
+	n := &Network{cfg: cfg, plan: p, batch: cfg.Batch, layouts: layoutsOf(p, cfg.Batch)}
+	last := p.last()
 	n.x = make([]float32, cfg.Batch*cfg.Channels*cfg.Height*cfg.Width)
 	n.labels = make([]int32, cfg.Batch)
 	n.samples = make([]float64, cfg.Batch)
-	n.embedding = make([]float32, cfg.Batch*width)
+	n.embedding = make([]float32, cfg.Batch*last.in[0].out[0])
 	n.logits = make([]float32, cfg.Batch*cfg.Classes)
-	layouts := n.layouts()
 	for _, l := range p.layers {
-		first := len(n.params)
+		var own []*Param
 		for _, s := range l.params {
-			param := newParam(s.name, s.shape...)
-			param.init(cfg.Seed)
-			n.params = append(n.params, param)
+			param := newParam(s)
+			param.init(s.init, cfg.Seed)
+			own = append(own, param)
+			if !s.init.running() {
+				n.params = append(n.params, param)
+			}
 		}
-		n.units = append(n.units, n.newUnit(l, layouts, n.params[first:]))
+		n.saved = append(n.saved, own...)
+		n.units = append(n.units, n.newUnit(l, own))
 	}
 	return n
+}
+
+// last is the layer that gives the logits.
+func (p *plan) last() (last *layer) {
+	for _, l := range p.layers {
+		if l.kind == KindLinear {
+			last = l
+		}
+	}
+	return last
+}
+
+// outputOf returns the buffer of a flat layer's output: that of logits or embedding where it is one
+// of these.
+func (n *Network) outputOf(l *layer) *buffer {
+	last := n.plan.last()
+	features := last.in[0]
+	for features.kind == KindDropout {
+		features = features.in[0]
+	}
+	switch l {
+	case last:
+		return bufferOf(n.logits, n.cfg.Batch, l.out[0])
+	case features:
+		return bufferOf(n.embedding, n.cfg.Batch, l.out[0])
+	}
+	return n.buffer(l)
 }
 
 // Config returns what the network was built from.
@@ -84,9 +117,25 @@ func (n *Network) Params() []Param {
 	return ps
 }
 
+// Statistics lists what the network keeps besides parameters: the running means and variances of
+// batch normalisation.
+func (n *Network) Statistics() []Param {
+	var out []Param
+	for _, p := range n.saved {
+		if p.Grad == nil {
+			out = append(out, *p)
+		}
+	}
+	return out
+}
+
+// At says which step of a training is next, which dropout depends on.
+func (n *Network) At(step int64) { n.step = step }
+
 // Step runs forward and backward on exactly Batch samples, x [N, C, H, W], and overwrites the
-// parameters' Grad. A sample with label -1 does not count, such as those that fill up a short
-// last batch; at least one must. It changes no weight.
+// parameters' Grad. A sample with label -1 does not count; at least one must. Samples after the last
+// one with a label, such as those that fill up a short last batch, are no part of batch normalisation's
+// statistics either, which move. It changes no weight.
 //
 // A loss that is not finite is not an error here: it is for the caller to stop.
 func (n *Network) Step(x []float32, labels []int32) (Output, error) {
@@ -94,14 +143,16 @@ func (n *Network) Step(x []float32, labels []int32) (Output, error) {
 		return Output{}, fmt.Errorf("%s: a step takes %d samples of %dx%dx%d: %d numbers and %d labels, found %d and %d",
 			n.cfg.Arch, n.cfg.Batch, n.cfg.Channels, n.cfg.Height, n.cfg.Width, len(n.x), n.cfg.Batch, len(x), len(labels))
 	}
-	labelled := false
+	valid := 0
 	for i, l := range labels {
 		if l < -1 || int(l) >= n.cfg.Classes {
 			return Output{}, fmt.Errorf("%s: sample %d: label %d, want -1 to %d", n.cfg.Arch, i, l, n.cfg.Classes-1)
 		}
-		labelled = labelled || l >= 0
+		if l >= 0 {
+			valid = i + 1
+		}
 	}
-	if !labelled {
+	if valid == 0 {
 		return Output{}, fmt.Errorf("%s: no sample of the batch has a label", n.cfg.Arch)
 	}
 	if n.training == nil {
@@ -111,7 +162,7 @@ func (n *Network) Step(x []float32, labels []int32) (Output, error) {
 		}
 		n.training = g
 	}
-	n.batch = n.cfg.Batch
+	n.batch, n.valid = n.cfg.Batch, valid
 	copy(n.x, x)
 	copy(n.labels, labels)
 	n.loss = math.NaN()
@@ -154,4 +205,4 @@ func (n *Network) Close() {
 	n.training, n.inference = nil, nil
 }
 
-var _ gorgonia.SDOp = (*op)(nil)
+var _ gorgonia.Op = (*op)(nil)

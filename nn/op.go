@@ -14,35 +14,18 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// op is an operator of ours in a Gorgonia graph. It owns what it gives out: run writes the whole
-// of it at each step, since the tape machine may add another gradient to it in place.
+// op is an operator of ours in a Gorgonia graph. It gives out a buffer that run has written.
 type op struct {
 	name string
 	id   int64 // makes the hash unique; Gorgonia merges nodes of equal hash
 	in   []hm.Type
 	out  *buffer
-	wrt  []bool // which inputs have a gradient
-	run  func(in []gorgonia.Value, out []float32)
-	// diff makes the nodes of the inputs' gradients, nil for those without one.
-	diff func(in gorgonia.Nodes, y, dy *gorgonia.Node) gorgonia.Nodes
+	run  func()
 }
 
 var opIDs atomic.Int64
 
-// apply puts an operator in the graph of its inputs.
-func apply(o *op, in ...*gorgonia.Node) *gorgonia.Node {
-	o.id = opIDs.Add(1)
-	for _, n := range in {
-		o.in = append(o.in, n.Type())
-	}
-	n, err := gorgonia.ApplyOp(o, in...)
-	if err != nil {
-		panic(fmt.Sprintf("nn: %s: %v", o.name, err)) // the shapes are ours, so is the mistake
-	}
-	return n
-}
-
-// Arity and the methods below make op a gorgonia.SDOp.
+// Arity and the methods below make op a gorgonia.Op.
 func (o *op) Arity() int { return len(o.in) }
 
 // Type is the operator's signature: dense arrays of known types to one of float32.
@@ -53,11 +36,10 @@ func (o *op) Type() hm.Type {
 // InferShape returns the shape that was set when the operator was made.
 func (o *op) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.out.shape, nil }
 
-// Do computes the operator and returns its own buffer.
-func (o *op) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
-	v, data := o.out.get()
-	o.run(in, data)
-	return v, nil
+// Do computes the operator and returns its buffer.
+func (o *op) Do(...gorgonia.Value) (gorgonia.Value, error) {
+	o.run()
+	return o.out.value, nil
 }
 
 // ReturnsPtr is false: the machine must not think that it may write into the result.
@@ -66,7 +48,7 @@ func (o *op) ReturnsPtr() bool { return false }
 // CallsExtern is false: nothing to allocate beforehand.
 func (o *op) CallsExtern() bool { return false }
 
-// OverwritesInput is -1: no input is changed.
+// OverwritesInput is -1: what is written in place is no business of the machine's.
 func (o *op) OverwritesInput() int { return -1 }
 
 // WriteHash writes the operator's name and number.
@@ -80,57 +62,3 @@ func (o *op) Hashcode() uint32 {
 }
 
 func (o *op) String() string { return fmt.Sprintf("%s#%d", o.name, o.id) }
-
-// DiffWRT says which inputs have a gradient.
-func (o *op) DiffWRT(n int) []bool {
-	if o.wrt == nil {
-		return make([]bool, n)
-	}
-	return o.wrt
-}
-
-// SymDiff extends the graph by the inputs' gradients.
-func (o *op) SymDiff(in gorgonia.Nodes, y, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-	if o.diff == nil {
-		return nil, fmt.Errorf("nn: %s has no gradient", o)
-	}
-	return o.diff(in, y, dy), nil
-}
-
-// buffer is what an operator gives out. Memory is taken when it is first needed, so a network
-// that never trains has no gradients. An empty shape is a scalar.
-type buffer struct {
-	shape tensor.Shape
-	value gorgonia.Value
-	data  []float32
-}
-
-func newBuffer(shape ...int) *buffer { return &buffer{shape: tensor.Shape(shape)} }
-
-// bufferOf gives out storage that exists already.
-func bufferOf(data []float32, shape ...int) *buffer { return &buffer{shape: shape, data: data} }
-
-func (b *buffer) typeOf() hm.Type {
-	if len(b.shape) == 0 {
-		return tensor.Float32
-	}
-	return gorgonia.TensorType{Dims: len(b.shape), Of: tensor.Float32}
-}
-
-func (b *buffer) get() (gorgonia.Value, []float32) {
-	switch {
-	case b.value != nil:
-	case len(b.shape) == 0:
-		v := new(gorgonia.F32)
-		b.value, b.data = v, []float32{0}
-	default:
-		if b.data == nil {
-			b.data = make([]float32, b.shape.TotalSize())
-		}
-		b.value = tensor.New(tensor.WithShape(b.shape...), tensor.WithBacking(b.data))
-	}
-	return b.value, b.data
-}
-
-// floats are the numbers of a value.
-func floats(v gorgonia.Value) []float32 { return v.Data().([]float32) }

@@ -18,31 +18,60 @@ type Param struct {
 	Decay bool // weight decay applies: true for weights, false for biases
 }
 
-func newParam(name string, shape ...int) *Param {
-	n := tensor.Shape(shape).TotalSize()
-	return &Param{
-		Name: name, Shape: shape, Decay: len(shape) > 1,
-		Data: make([]float32, n), Grad: make([]float32, n),
+func newParam(s paramShape) *Param {
+	n := tensor.Shape(s.shape).TotalSize()
+	p := &Param{Name: s.name, Shape: s.shape, Decay: len(s.shape) > 1, Data: make([]float32, n)}
+	if !s.init.running() {
+		p.Grad = make([]float32, n)
 	}
+	return p
 }
 
-// init draws weights uniformly from +-sqrt(6 / (fan in + fan out)) and sets biases to zero, as
-// Keras does by default. Each parameter has its own stream, so adding a layer changes no other.
-//
-// X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
-// networks", AISTATS 2010.
-func (p *Param) init(seed uint64) {
-	if len(p.Shape) < 2 {
-		clear(p.Data)
-		return
-	}
+// initializer is how a parameter's first values are chosen.
+type initializer int8
+
+const (
+	zero initializer = iota
+	one
+	// glorot draws from +-sqrt(6 / (fan in + fan out)), as Keras does by default.
+	//
+	// X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+	// networks", AISTATS 2010.
+	glorot
+	// he draws from a normal distribution of variance 2 / fan out, as torchvision does.
+	//
+	// K. He et al., "Delving Deep into Rectifiers", ICCV 2015.
+	he
+	// runningZero and runningOne are of running statistics, which no optimiser touches.
+	runningZero
+	runningOne
+)
+
+func (i initializer) running() bool { return i >= runningZero }
+
+// init sets the first values. Each parameter has its own stream, so adding a layer changes no other.
+func (p *Param) init(how initializer, seed uint64) {
 	area := 1
-	for _, s := range p.Shape[2:] {
+	for _, s := range p.Shape[min(2, len(p.Shape)):] {
 		area *= s
 	}
-	limit := math.Sqrt(6 / float64((p.Shape[0]+p.Shape[1])*area))
 	r := rng.Stream(seed, "init", p.Name)
-	for i := range p.Data {
-		p.Data[i] = float32(r.Between(-limit, limit))
+	switch how {
+	case glorot:
+		limit := math.Sqrt(6 / float64((p.Shape[0]+p.Shape[1])*area))
+		for i := range p.Data {
+			p.Data[i] = float32(r.Between(-limit, limit))
+		}
+	case he:
+		deviation := math.Sqrt(2 / float64(p.Shape[0]*area))
+		for i := range p.Data {
+			p.Data[i] = float32(r.Norm() * deviation)
+		}
+	case one, runningOne:
+		for i := range p.Data {
+			p.Data[i] = 1
+		}
+	default:
+		clear(p.Data)
 	}
 }

@@ -22,14 +22,19 @@ type layer struct {
 	index  int
 	halo   int              // the frame its output needs
 	conv   kernel.ConvShape // Conv
-	pool   [2]int           // AvgPool: k, stride
-	relu   bool             // Conv, Add
+	pool   window           // AvgPool, MaxPool
+	relu   bool             // Conv, Norm, Add, Linear
+	rate   float64          // Dropout
 	params []paramShape
 }
+
+// window is what a pooling layer takes together.
+type window struct{ k, stride, pad int }
 
 type paramShape struct {
 	name  string
 	shape []int
+	init  initializer
 }
 
 // Kind is what a layer does.
@@ -39,10 +44,15 @@ type Kind string
 const (
 	KindInput   Kind = "input"
 	KindConv    Kind = "conv"
+	KindNorm    Kind = "batchnorm"
 	KindAdd     Kind = "add"
 	KindAvgPool Kind = "avgpool"
+	KindMaxPool Kind = "maxpool"
+	KindMean    Kind = "mean" // global average pooling
+	KindGate    Kind = "gate" // squeeze-and-excitation's, with the shortcut's addition and ReLU
 	KindFlatten Kind = "flatten"
 	KindLinear  Kind = "linear"
+	KindDropout Kind = "dropout"
 	KindSoftmax Kind = "softmax"
 )
 
@@ -56,21 +66,82 @@ func (p *plan) input(c, h, w int) *layer {
 	return p.add(&layer{name: "input", kind: KindInput, out: []int{c, h, w}})
 }
 
-// conv adds a k x k convolution with TensorFlow's "same" padding.
+// conv adds a k x k convolution with bias, TensorFlow's "same" padding and Keras's first weights.
 func (p *plan) conv(name string, in *layer, channels, k, stride int, relu bool) *layer {
-	c, h, w := in.out[0], in.out[1], in.out[2]
-	s := kernel.ConvShape{
-		InC: c, OutC: channels, H: h, W: w, KH: k, KW: k, Stride: stride,
-		Pad: kernel.Same(h, w, k, k, stride), ReLU: relu,
+	s := kernel.ConvShape{Pad: kernel.Same(in.out[1], in.out[2], k, k, stride), KH: k, KW: k, Stride: stride, ReLU: relu}
+	l := p.convolution(name, in, channels, s)
+	l.params = []paramShape{
+		{name + ".weight", []int{channels, in.out[0], k, k}, glorot}, {name + ".bias", []int{channels}, zero},
 	}
-	l := p.add(&layer{
-		name: name, kind: KindConv, in: []*layer{in}, conv: s, relu: relu,
-		out:    []int{channels, s.OutH(), s.OutW()},
-		params: []paramShape{{name + ".weight", []int{channels, c, k, k}}, {name + ".bias", []int{channels}}},
-	})
+	return l
+}
+
+// conv2d adds a k x k convolution as torch.nn.Conv2d has it, padded by the same on each side.
+func (p *plan) conv2d(name string, in *layer, channels, k, stride, pad int, bias, relu bool) *layer {
+	s := kernel.ConvShape{Pad: kernel.Uniform(pad), KH: k, KW: k, Stride: stride, ReLU: relu}
+	l := p.convolution(name, in, channels, s)
+	l.params = []paramShape{{name + ".weight", []int{channels, in.out[0], k, k}, he}}
+	if bias {
+		l.params = append(l.params, paramShape{name + ".bias", []int{channels}, zero})
+	}
+	return l
+}
+
+func (p *plan) convolution(name string, in *layer, channels int, s kernel.ConvShape) *layer {
+	s.InC, s.OutC, s.H, s.W = in.out[0], channels, in.out[1], in.out[2]
+	if s.OutH() < 1 || s.OutW() < 1 {
+		p.tooSmall(name, in, s.KH)
+		s.H, s.W = max(s.H, s.KH), max(s.W, s.KW)
+	}
+	l := p.add(&layer{name: name, kind: KindConv, in: []*layer{in}, conv: s, relu: s.ReLU, out: []int{channels, s.OutH(), s.OutW()}})
 	haloIn, haloOut := s.Halos()
 	in.halo, l.halo = max(in.halo, haloIn), max(l.halo, haloOut)
 	return l
+}
+
+// tooSmall notes that a map is smaller than a window of k x k.
+func (p *plan) tooSmall(name string, in *layer, k int) {
+	p.errs = append(p.errs, fmt.Errorf("%s: the map before the %dx%d pooling has %dx%d pixels (height x width); a larger input is needed",
+		name, k, k, in.out[1], in.out[2]))
+}
+
+// norm adds batch normalisation, and after it the addition of a shortcut, which may be nil, and ReLU.
+func (p *plan) norm(name string, in, shortcut *layer, relu bool) *layer {
+	c := []int{in.out[0]}
+	l := &layer{name: name, kind: KindNorm, in: []*layer{in}, out: in.out, relu: relu, params: []paramShape{
+		{name + ".weight", c, one}, {name + ".bias", c, zero}, {name + ".running_mean", c, runningZero}, {name + ".running_var", c, runningOne},
+	}}
+	if shortcut != nil {
+		l.in = append(l.in, shortcut)
+	}
+	return p.add(l)
+}
+
+// gate adds squeeze-and-excitation's scaling of x by the sigmoid of z, then the shortcut and ReLU.
+func (p *plan) gate(name string, x, z, shortcut *layer) *layer {
+	return p.add(&layer{name: name, kind: KindGate, in: []*layer{x, z, shortcut}, out: x.out, relu: true})
+}
+
+// mean adds global average pooling.
+func (p *plan) mean(name string, in *layer) *layer {
+	return p.add(&layer{name: name, kind: KindMean, in: []*layer{in}, out: []int{in.out[0]}})
+}
+
+func (p *plan) maxPool(name string, in *layer, k, stride, pad int) *layer {
+	c, h, w := in.out[0], in.out[1], in.out[2]
+	if h+2*pad < k || w+2*pad < k {
+		p.tooSmall(name, in, k)
+		h, w = max(h, k), max(w, k)
+	}
+	return p.add(&layer{
+		name: name, kind: KindMaxPool, in: []*layer{in}, pool: window{k, stride, pad},
+		out: []int{c, (h+2*pad-k)/stride + 1, (w+2*pad-k)/stride + 1},
+	})
+}
+
+// dropout adds the loss of so large a share of the features while training.
+func (p *plan) dropout(name string, in *layer, rate float64) *layer {
+	return p.add(&layer{name: name, kind: KindDropout, in: []*layer{in}, out: in.out, rate: rate})
 }
 
 func (p *plan) sum(name string, main, shortcut *layer, relu bool) *layer {
@@ -80,11 +151,11 @@ func (p *plan) sum(name string, main, shortcut *layer, relu bool) *layer {
 func (p *plan) avgPool(name string, in *layer, k, stride int) *layer {
 	c, h, w := in.out[0], in.out[1], in.out[2]
 	if h < k || w < k {
-		p.errs = append(p.errs, fmt.Errorf("%s: the map before the %dx%d pooling has %dx%d pixels (height x width); a larger input is needed", name, k, k, h, w))
+		p.tooSmall(name, in, k)
 		h, w = max(h, k), max(w, k)
 	}
 	return p.add(&layer{
-		name: name, kind: KindAvgPool, in: []*layer{in}, pool: [2]int{k, stride},
+		name: name, kind: KindAvgPool, in: []*layer{in}, pool: window{k: k, stride: stride},
 		out: []int{c, (h-k)/stride + 1, (w-k)/stride + 1},
 	})
 }
@@ -93,10 +164,10 @@ func (p *plan) flatten(name string, in *layer) *layer {
 	return p.add(&layer{name: name, kind: KindFlatten, in: []*layer{in}, out: []int{in.out[0] * in.out[1] * in.out[2]}})
 }
 
-func (p *plan) linear(name string, in *layer, out int) *layer {
+func (p *plan) linear(name string, in *layer, out int, init initializer) *layer {
 	return p.add(&layer{
 		name: name, kind: KindLinear, in: []*layer{in}, out: []int{out},
-		params: []paramShape{{name + ".weight", []int{out, in.out[0]}}, {name + ".bias", []int{out}}},
+		params: []paramShape{{name + ".weight", []int{out, in.out[0]}, init}, {name + ".bias", []int{out}, zero}},
 	})
 }
 
@@ -104,17 +175,29 @@ func (p *plan) softmax(in *layer) *layer {
 	return p.add(&layer{name: "softmax", kind: KindSoftmax, in: []*layer{in}, out: in.out})
 }
 
-// settle gives both sides of an addition, and its result, the same frame: they are added number
-// by number.
+// settle gives the shortcut and the sum of an addition, and the other side where nothing else is
+// done to it, the same frame: they are added number by number.
 func (p *plan) settle() {
 	for changed := true; changed; {
 		changed = false
 		for _, l := range p.layers {
-			if l.kind != KindAdd {
+			var same []*layer
+			switch {
+			case l.kind == KindAdd:
+				same = l.in
+			case l.kind == KindNorm && len(l.in) > 1:
+				same = l.in[1:]
+			case l.kind == KindGate:
+				same = l.in[2:]
+			default:
 				continue
 			}
-			h := max(l.halo, l.in[0].halo, l.in[1].halo)
-			for _, m := range []*layer{l, l.in[0], l.in[1]} {
+			same = append([]*layer{l}, same...)
+			h := 0
+			for _, m := range same {
+				h = max(h, m.halo)
+			}
+			for _, m := range same {
 				if m.halo != h {
 					m.halo, changed = h, true
 				}
@@ -123,9 +206,12 @@ func (p *plan) settle() {
 	}
 }
 
-// params counts the layer's parameters.
+// paramCount counts the layer's parameters.
 func (l *layer) paramCount() (n int64) {
 	for _, p := range l.params {
+		if p.init.running() {
+			continue
+		}
 		size := int64(1)
 		for _, s := range p.shape {
 			size *= int64(s)

@@ -73,8 +73,16 @@ func (l *layer) detail() string {
 		if l.conv.Stride > 1 {
 			parts = append(parts, fmt.Sprintf("stride %d", l.conv.Stride))
 		}
-	case KindAvgPool:
-		parts = append(parts, fmt.Sprintf("%dx%d", l.pool[0], l.pool[0]), fmt.Sprintf("stride %d", l.pool[1]))
+	case KindAvgPool, KindMaxPool:
+		parts = append(parts, fmt.Sprintf("%dx%d", l.pool.k, l.pool.k), fmt.Sprintf("stride %d", l.pool.stride))
+	case KindNorm:
+		if len(l.in) > 1 {
+			parts = append(parts, "shortcut")
+		}
+	case KindGate:
+		parts = append(parts, "sigmoid, shortcut")
+	case KindDropout:
+		parts = append(parts, fmt.Sprintf("%g", l.rate))
 	}
 	if l.relu {
 		parts = append(parts, "ReLU")

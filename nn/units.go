@@ -1,215 +1,219 @@
 package nn
 
 import (
-	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
-
 	"github.com/vf2prep/vf2prep/nn/kernel"
 )
 
+// unit is a layer with its kernels, which the graphs of training and inference share.
+type unit interface {
+	// forward adds the layer to a graph and returns its output.
+	forward(g *graph, in []*value) *value
+	// backward adds the gradients of parameters and inputs; dy is that of the output y, nil for the
+	// loss.
+	backward(b *backward, in []*value, y, dy *value)
+}
+
+// base is what all units have.
+type base struct {
+	*layer
+	net    *Network
+	params []*Param
+}
+
+// layoutOf is how the maps of a layer lie in memory.
+func (u *base) layoutOf(l *layer) kernel.Layout { return *u.net.layouts[l.index] }
+
+// apply adds an operator of this layer.
+func (u *base) apply(g *graph, out *buffer, run func(), in ...*value) *value {
+	return g.apply(u.name, out, run, in...)
+}
+
+// newUnit gives a layer its kernels.
+func (n *Network) newUnit(l *layer, params []*Param) unit {
+	u := base{layer: l, net: n, params: params}
+	switch l.kind {
+	case KindInput:
+		return &inputUnit{u}
+	case KindConv:
+		return &convUnit{u, kernel.NewConv(l.conv, u.layoutOf(l.in[0]), u.layoutOf(l), &n.scratch)}
+	case KindNorm:
+		return &normUnit{u, kernel.NewNorm(u.layoutOf(l.in[0]), u.layoutOf(l), l.relu)}
+	case KindAdd:
+		return &addUnit{u}
+	case KindAvgPool:
+		return &avgPoolUnit{u, kernel.NewAvgPool(u.layoutOf(l.in[0]), u.layoutOf(l), l.pool.k, l.pool.stride)}
+	case KindMaxPool:
+		return &maxPoolUnit{u, kernel.NewMaxPool(u.layoutOf(l.in[0]), u.layoutOf(l), l.pool.k, l.pool.stride, l.pool.pad)}
+	case KindMean:
+		return &meanUnit{u}
+	case KindGate:
+		return &gateUnit{u, kernel.NewGate(u.layoutOf(l.in[0]), u.layoutOf(l))}
+	case KindFlatten:
+		return &flattenUnit{u}
+	case KindLinear:
+		return &linearUnit{u, kernel.Linear{N: n.cfg.Batch, In: l.in[0].out[0], Out: l.out[0]}}
+	case KindDropout:
+		return &dropoutUnit{base: u}
+	case KindSoftmax:
+		return &softmaxUnit{base: u, probabilities: make([]float32, n.cfg.Batch*l.out[0])}
+	}
+	panic("nn: layer " + l.name + " of unknown kind " + string(l.kind))
+}
+
 // inputUnit brings a batch from N x C x H x W in the kernels' layout.
-type inputUnit struct {
-	layout kernel.Layout
-	batch  *int
-	x      *tensor.Dense
-	out    *buffer
+type inputUnit struct{ base }
+
+func (u *inputUnit) forward(g *graph, _ []*value) *value {
+	n, layout := u.net, u.layoutOf(u.layer)
+	x := g.leaf("x", n.x, n.cfg.Batch, u.out[0], u.out[1], u.out[2])
+	out := n.buffer(u.layer)
+	return u.apply(g, out, func() { layout.Pack(n.batch, n.x, out.data) }, x)
 }
 
-func (u *inputUnit) node(g *graph, _ []*gorgonia.Node) *gorgonia.Node {
-	return apply(&op{name: "pack", out: u.out, run: func(in []gorgonia.Value, out []float32) {
-		u.layout.Pack(*u.batch, floats(in[0]), out)
-	}}, g.leaf("x", u.x))
-}
+func (u *inputUnit) backward(*backward, []*value, *value, *value) {}
 
-// convUnit is a convolution with bias and, where its shape says so, ReLU.
+// convUnit is a convolution, with bias and ReLU where its layer says so.
 type convUnit struct {
-	conv         *kernel.Conv
-	batch        *int
-	first        bool // its input is the image, which needs no gradient
-	weight, bias *Param
-	out          *buffer
+	base
+	conv *kernel.Conv
 }
 
-func (u *convUnit) node(g *graph, in []*gorgonia.Node) *gorgonia.Node {
-	return apply(&op{
-		name: "conv", out: u.out, wrt: []bool{!u.first, true, true}, diff: u.diff,
-		run: func(in []gorgonia.Value, out []float32) {
-			u.conv.Forward(*u.batch, floats(in[0]), floats(in[1]), floats(in[2]), out)
-		},
-	}, in[0], g.param(u.weight), g.param(u.bias))
-}
-
-func (u *convUnit) diff(in gorgonia.Nodes, y, dy *gorgonia.Node) gorgonia.Nodes {
-	if u.conv.ReLU {
-		dy = reluBackward(y, dy)
+// bias returns the values or the gradient of the bias, nil where there is none.
+func (u *convUnit) bias(of func(*Param) []float32) []float32 {
+	if len(u.params) < 2 {
+		return nil
 	}
-	dw := apply(&op{
-		name: "conv.dw", out: bufferOf(u.weight.Grad, u.weight.Shape...),
-		run: func(in []gorgonia.Value, out []float32) {
-			u.conv.BackwardWeights(floats(in[0]), floats(in[1]), out, u.bias.Grad)
-		},
-	}, in[0], dy)
-	grads := gorgonia.Nodes{nil, dw, second("conv.db", u.bias, dw)}
-	if !u.first {
-		grads[0] = apply(&op{
-			name: "conv.dx", out: newBuffer(u.conv.In.Shape()...),
-			run: func(in []gorgonia.Value, out []float32) {
-				u.conv.BackwardData(floats(in[0]), floats(in[1]), out)
-			},
-		}, dy, in[1])
+	return of(u.params[1])
+}
+
+func data(p *Param) []float32 { return p.Data }
+func grad(p *Param) []float32 { return p.Grad }
+
+func (u *convUnit) forward(g *graph, in []*value) *value {
+	x, w, out := in[0], g.param(u.params[0]), u.net.buffer(u.layer)
+	return u.apply(g, out, func() {
+		u.conv.Forward(u.net.batch, x.buf.data, w.buf.data, u.bias(data), out.data)
+	}, x, w)
+}
+
+func (u *convUnit) backward(b *backward, in []*value, y, dy *value) {
+	if u.relu {
+		dy = b.relu(y, dy)
 	}
-	return grads
+	x, w := in[0], b.param(u.params[0])
+	weight := u.params[0]
+	b.apply(u.name+".dw", bufferOf(weight.Grad, weight.Shape...), func() {
+		u.conv.BackwardWeights(x.buf.data, dy.buf.data, weight.Grad, u.bias(grad))
+	}, x, dy)
+	if u.in[0].kind == KindInput {
+		return
+	}
+	b.into(u.in[0], func(out *buffer, add bool) {
+		u.conv.BackwardData(dy.buf.data, w.buf.data, out.data, add)
+	}, dy, w)
 }
 
-// second gives out what the operator behind node wrote besides its own result: an operator of
-// Gorgonia has but one.
-func second(name string, p *Param, node *gorgonia.Node) *gorgonia.Node {
-	return apply(&op{
-		name: name, out: bufferOf(p.Grad, p.Shape...),
-		run: func([]gorgonia.Value, []float32) {},
-	}, node)
+// normUnit is batch normalisation, with the addition of a shortcut and ReLU where its layer says so.
+type normUnit struct {
+	base
+	norm *kernel.Norm
 }
 
-func reluBackward(y, dy *gorgonia.Node) *gorgonia.Node {
-	return apply(&op{
-		name: "relu.dx", out: newBuffer(y.Shape()...),
-		run: func(in []gorgonia.Value, out []float32) {
-			kernel.ReLUBackward(floats(in[0]), floats(in[1]), out)
-		},
-	}, y, dy)
+func (u *normUnit) stats() kernel.Stats {
+	return kernel.Stats{Gamma: u.params[0].Data, Beta: u.params[1].Data, Mean: u.params[2].Data, Variance: u.params[3].Data}
+}
+
+func (u *normUnit) forward(g *graph, in []*value) *value {
+	n, x, out := u.net, in[0], u.net.buffer(u.layer)
+	run := func() {
+		var shortcut []float32
+		if len(in) > 1 {
+			shortcut = in[1].buf.data
+		}
+		if g.train {
+			u.norm.Train(n.valid, x.buf.data, shortcut, u.stats(), out.data)
+		} else {
+			u.norm.Infer(n.batch, x.buf.data, shortcut, u.stats(), out.data)
+		}
+	}
+	return u.apply(g, out, run, in...)
+}
+
+func (u *normUnit) backward(b *backward, in []*value, y, dy *value) {
+	x, gamma, beta := in[0], u.params[0], u.params[1]
+	reads := []*value{x, dy}
+	var shared *buffer // the gradient of the sum, which is the shortcut's
+	if len(in) > 1 {
+		shared = dy.buf
+		if !b.mine(dy) {
+			shared = b.net.buffer(u.layer)
+		}
+		b.side(shared)
+		if u.relu {
+			reads = append(reads, y)
+		}
+	}
+	out := b.net.buffer(u.in[0])
+	inPlace := shared == nil && b.mine(dy) && *out.layout == *dy.buf.layout
+	if inPlace {
+		out = dy.buf
+	}
+	dx := b.apply(u.name+".grad", out, func() {
+		var g []float32
+		if shared != nil {
+			g = shared.data
+		}
+		u.norm.Backward(b.net.valid, x.buf.data, y.buf.data, dy.buf.data, gamma.Data, g, out.data, gamma.Grad, beta.Grad)
+	}, reads...)
+	b.give(u.in[0], dx)
+	if shared != nil {
+		b.give(u.in[1], &value{dx.node, shared})
+	}
 }
 
 // addUnit joins a block's main path and its shortcut.
-type addUnit struct {
-	relu bool
-	out  *buffer
+type addUnit struct{ base }
+
+func (u *addUnit) forward(g *graph, in []*value) *value {
+	out := u.net.buffer(u.layer)
+	return u.apply(g, out, func() { kernel.Add(in[0].buf.data, in[1].buf.data, out.data, u.relu) }, in...)
 }
 
-func (u *addUnit) node(_ *graph, in []*gorgonia.Node) *gorgonia.Node {
-	return apply(&op{
-		name: "add", out: u.out, wrt: []bool{true, true},
-		run: func(in []gorgonia.Value, out []float32) {
-			if u.relu {
-				kernel.AddReLU(floats(in[0]), floats(in[1]), out)
-			} else {
-				kernel.Add(floats(in[0]), floats(in[1]), out)
-			}
-		},
-		diff: func(in gorgonia.Nodes, y, dy *gorgonia.Node) gorgonia.Nodes {
-			if u.relu {
-				dy = reluBackward(y, dy)
-			}
-			// What shares its input with the main path gets two gradients. Gorgonia adds them in place
-			// of the first when nothing else reads that, else into new memory at each step. The
-			// main path reads dy, so the shortcut gets a copy that is its own.
-			return gorgonia.Nodes{dy, apply(&op{
-				name: "add.shortcut", out: newBuffer(y.Shape()...),
-				run: func(in []gorgonia.Value, out []float32) { kernel.Copy(floats(in[0]), out) },
-			}, dy)}
-		},
-	}, in...)
+func (u *addUnit) backward(b *backward, in []*value, y, dy *value) {
+	if u.relu {
+		dy = b.relu(y, dy)
+	}
+	for _, l := range u.in {
+		b.give(l, dy)
+	}
 }
 
-// poolUnit is average pooling.
-type poolUnit struct {
-	pool  *kernel.AvgPool
-	batch *int
-	out   *buffer
-}
-
-func (u *poolUnit) node(_ *graph, in []*gorgonia.Node) *gorgonia.Node {
-	return apply(&op{
-		name: "avgpool", out: u.out, wrt: []bool{true},
-		run: func(in []gorgonia.Value, out []float32) { u.pool.Forward(*u.batch, floats(in[0]), out) },
-		diff: func(in gorgonia.Nodes, y, dy *gorgonia.Node) gorgonia.Nodes {
-			return gorgonia.Nodes{apply(&op{
-				name: "avgpool.dx", out: newBuffer(u.pool.In.Shape()...),
-				run: func(in []gorgonia.Value, out []float32) { u.pool.Backward(floats(in[0]), out) },
-			}, dy)}
-		},
-	}, in...)
-}
-
-// flattenUnit brings maps in the order channel, row, column, one row of features a sample.
-type flattenUnit struct {
-	layout kernel.Layout
-	batch  *int
-	out    *buffer
-}
-
-func (u *flattenUnit) node(_ *graph, in []*gorgonia.Node) *gorgonia.Node {
-	return apply(&op{
-		name: "flatten", out: u.out, wrt: []bool{true},
-		run: func(in []gorgonia.Value, out []float32) { u.layout.Unpack(*u.batch, floats(in[0]), out) },
-		diff: func(in gorgonia.Nodes, y, dy *gorgonia.Node) gorgonia.Nodes {
-			return gorgonia.Nodes{apply(&op{
-				name: "flatten.dx", out: newBuffer(u.layout.Shape()...),
-				run: func(in []gorgonia.Value, out []float32) { u.layout.Pack(u.layout.N, floats(in[0]), out) },
-			}, dy)}
-		},
-	}, in...)
-}
-
-// linearUnit is a fully connected layer.
+// linearUnit is a fully connected layer, with ReLU where its layer says so.
 type linearUnit struct {
-	linear       kernel.Linear
-	batch        *int
-	weight, bias *Param
-	out          *buffer
+	base
+	linear kernel.Linear
 }
 
-func (u *linearUnit) node(g *graph, in []*gorgonia.Node) *gorgonia.Node {
-	return apply(&op{
-		name: "linear", out: u.out, wrt: []bool{true, true, true}, diff: u.diff,
-		run: func(in []gorgonia.Value, out []float32) {
-			u.linear.Forward(*u.batch, floats(in[0]), floats(in[1]), floats(in[2]), out)
-		},
-	}, in[0], g.param(u.weight), g.param(u.bias))
+func (u *linearUnit) forward(g *graph, in []*value) *value {
+	n, x, w, bias, out := u.net, in[0], g.param(u.params[0]), u.params[1], u.net.outputOf(u.layer)
+	return u.apply(g, out, func() {
+		u.linear.Forward(n.batch, x.buf.data, w.buf.data, bias.Data, out.data)
+		if u.relu {
+			kernel.ReLU(out.data)
+		}
+	}, x, w)
 }
 
-func (u *linearUnit) diff(in gorgonia.Nodes, y, dy *gorgonia.Node) gorgonia.Nodes {
-	dw := apply(&op{
-		name: "linear.dw", out: bufferOf(u.weight.Grad, u.weight.Shape...),
-		run: func(in []gorgonia.Value, out []float32) {
-			u.linear.BackwardWeights(floats(in[0]), floats(in[1]), out, u.bias.Grad)
-		},
-	}, in[0], dy)
-	dx := apply(&op{
-		name: "linear.dx", out: newBuffer(in[0].Shape()...),
-		run: func(in []gorgonia.Value, out []float32) {
-			u.linear.BackwardData(floats(in[0]), floats(in[1]), out)
-		},
-	}, dy, in[1])
-	return gorgonia.Nodes{dx, dw, second("linear.db", u.bias, dw)}
-}
-
-// softmaxUnit is the softmax and the mean cross-entropy with the labels.
-type softmaxUnit struct {
-	classes       int
-	labels        *tensor.Dense
-	samples       []float64 // the loss of each sample
-	loss          *float64  // their mean, before it is rounded for the graph
-	probabilities *buffer
-	out           *buffer
-}
-
-func (u *softmaxUnit) node(g *graph, in []*gorgonia.Node) *gorgonia.Node {
-	return apply(&op{
-		name: "softmax", out: u.out, wrt: []bool{true, false},
-		run: func(in []gorgonia.Value, out []float32) {
-			_, p := u.probabilities.get()
-			*u.loss = kernel.SoftmaxCrossEntropy(u.classes, floats(in[0]), in[1].Data().([]int32), p, u.samples)
-			out[0] = float32(*u.loss)
-		},
-		diff: func(in gorgonia.Nodes, y, dy *gorgonia.Node) gorgonia.Nodes {
-			return gorgonia.Nodes{apply(&op{
-				name: "softmax.dx", out: newBuffer(in[0].Shape()...),
-				run: func(in []gorgonia.Value, out []float32) {
-					_, p := u.probabilities.get()
-					scale := in[2].Data().(float32)
-					kernel.SoftmaxCrossEntropyBackward(u.classes, p, in[1].Data().([]int32), scale, out)
-				},
-			}, y, in[1], dy), nil}
-		},
-	}, in[0], g.leaf("labels", u.labels))
+func (u *linearUnit) backward(b *backward, in []*value, y, dy *value) {
+	if u.relu {
+		dy = b.relu(y, dy)
+	}
+	x, w, weight, bias := in[0], b.param(u.params[0]), u.params[0], u.params[1]
+	b.apply(u.name+".dw", bufferOf(weight.Grad, weight.Shape...), func() {
+		u.linear.BackwardWeights(x.buf.data, dy.buf.data, weight.Grad, bias.Grad)
+	}, x, dy)
+	out := b.net.buffer(u.in[0])
+	b.give(u.in[0], b.apply(u.name+".grad", out, func() {
+		u.linear.BackwardData(dy.buf.data, w.buf.data, out.data)
+	}, dy, w))
 }

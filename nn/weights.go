@@ -34,8 +34,8 @@ func (n *Network) Save(w io.Writer, meta map[string]string) error {
 	}
 	maps.Copy(all, n.identity())
 	all["format"] = "pt"
-	arrays := make([]safetensors.Floats, len(n.params))
-	for i, p := range n.params {
+	arrays := make([]safetensors.Floats, len(n.saved))
+	for i, p := range n.saved {
 		arrays[i] = safetensors.Floats{Name: p.Name, Shape: p.Shape, Data: p.Data}
 	}
 	all["digest"] = digestOf(arrays)
@@ -94,7 +94,7 @@ func (n *Network) Load(path string) (meta map[string]string, err error) {
 	for _, a := range arrays {
 		byName[a.Name] = a
 	}
-	for _, p := range n.params {
+	for _, p := range n.saved {
 		a, ok := byName[p.Name]
 		delete(byName, p.Name)
 		switch {
@@ -119,7 +119,7 @@ func (n *Network) Load(path string) (meta map[string]string, err error) {
 	for _, a := range arrays {
 		byName[a.Name] = a
 	}
-	for _, p := range n.params {
+	for _, p := range n.saved {
 		copy(p.Data, byName[p.Name].Data)
 	}
 	return meta, nil

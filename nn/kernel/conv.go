@@ -61,19 +61,21 @@ func reach(size, k, stride, pad, phase, out int) int {
 	return max(-first, last-(out-1))
 }
 
-// Conv is a convolution between two layouts, with room for its repacked weights.
-// One Conv must not be used by two goroutines at once.
+// Conv is a convolution between two layouts.
+// One Conv, and those that share its scratch, must not be used by two goroutines at once.
 type Conv struct {
 	ConvShape
 	In, Out  Layout
 	forward  *pass
 	backward []*pass // one for each phase of the stride
-	bias     [][lanes]float32
+	bias     []float32
+	scratch  *Scratch
 }
 
 // NewConv prepares a convolution. The layouts must agree with the shape, and their frames be at
-// least what [ConvShape.Halos] says; out must be in blocks of [BlockSize].
-func NewConv(s ConvShape, in, out Layout) *Conv {
+// least what [ConvShape.Halos] says; out must be in blocks of [BlockSize]. Repacked weights stand
+// in scratch while a kernel runs; nil is scratch of its own.
+func NewConv(s ConvShape, in, out Layout, scratch *Scratch) *Conv {
 	haloIn, haloOut := s.Halos()
 	switch {
 	case s.OutH() < 1 || s.OutW() < 1 || s.Stride < 1 || s.KH < 1 || s.KW < 1:
@@ -83,8 +85,11 @@ func NewConv(s ConvShape, in, out Layout) *Conv {
 	case out.C != s.OutC || out.H != s.OutH() || out.W != s.OutW() || out.Halo < haloOut || out.N != in.N || out.Block != BlockSize:
 		panic(fmt.Sprintf("kernel: convolution %+v: output %+v, want a halo of %d", s, out, haloOut))
 	}
-	c := &Conv{ConvShape: s, In: in, Out: out}
-	c.bias = make([][lanes]float32, groups(out))
+	if scratch == nil {
+		scratch = &Scratch{}
+	}
+	c := &Conv{ConvShape: s, In: in, Out: out, scratch: scratch}
+	c.bias = make([]float32, (out.Blocks()+1)*BlockSize)
 	c.forward = &pass{
 		src: in, dst: out, rows: out.H, cols: out.W,
 		srcRow: in.Halo - s.Pad.Top, srcCol: in.Halo - s.Pad.Left, srcStep: s.Stride,
@@ -94,30 +99,33 @@ func NewConv(s ConvShape, in, out Layout) *Conv {
 	return c
 }
 
-// Forward computes the first n samples of y from x, weights [OutC, InC, KH, KW] and bias [OutC].
+// Forward computes the first n samples of y from x, weights [OutC, InC, KH, KW] and bias [OutC],
+// which may be nil.
 func (c *Conv) Forward(n int, x, weight, bias, y []float32) {
 	c.In.check("Forward: x", x)
 	c.Out.check("Forward: y", y)
 	need("Forward: weight", len(weight), c.weights())
-	for g := range c.bias {
-		for l := range lanes {
-			if o := c.Out.lane(g, l); o >= 0 {
-				c.bias[g][l] = bias[o]
-			}
-		}
+	var padded []float32
+	if bias != nil {
+		padded = c.bias
+		copy(padded, bias[:c.OutC])
 	}
-	c.forward.pack(func(out, in, ky, kx int) float32 {
-		return weight[((out*c.InC+in)*c.KH+ky)*c.KW+kx]
-	})
-	c.forward.run(n, x, y, c.bias)
+	packed := c.pack(c.forward, weight, c.InC*c.KH*c.KW, c.KH*c.KW)
+	c.forward.run(n, x, packed, padded, y, false)
+}
+
+func (c *Conv) pack(p *pass, weight []float32, dstStride, srcStride int) []float32 {
+	packed := c.scratch.take(p.perChannel() * p.dst.Blocks() * BlockSize)
+	p.pack(weight, dstStride, srcStride, c.KW, packed)
+	return packed
 }
 
 // BackwardData computes dx, the gradient of the input, from dy, that of the output before
-// its ReLU.
+// its ReLU; add adds it to what dx holds.
 //
 // With a stride s the input's pixels fall into s*s phases, each of which meets only the taps of
 // its own remainder; each is a convolution of dy of stride 1.
-func (c *Conv) BackwardData(dy, weight, dx []float32) {
+func (c *Conv) BackwardData(dy, weight, dx []float32, add bool) {
 	c.Out.check("BackwardData: dy", dy)
 	c.In.check("BackwardData: dx", dx)
 	need("BackwardData: weight", len(weight), c.weights())
@@ -125,10 +133,8 @@ func (c *Conv) BackwardData(dy, weight, dx []float32) {
 		c.backward = c.phases()
 	}
 	for _, p := range c.backward {
-		p.pack(func(in, out, ky, kx int) float32 {
-			return weight[((out*c.InC+in)*c.KH+ky)*c.KW+kx]
-		})
-		p.run(c.In.N, dy, dx, nil)
+		packed := c.pack(p, weight, c.KH*c.KW, c.InC*c.KH*c.KW)
+		p.run(c.In.N, dy, packed, nil, dx, add)
 	}
 }
 
@@ -147,64 +153,6 @@ func (c *Conv) phases() (ps []*pass) {
 		}
 	}
 	return ps
-}
-
-// BackwardWeights computes dw and db, the gradients of weights and bias, from the input x and
-// from dy, the gradient of the output before its ReLU.
-//
-// Each goroutine owns some weights and sums over all samples and rows in order: first along a
-// row, then the rows' sums, which keeps float32 exact enough over 10^5 pixels.
-func (c *Conv) BackwardWeights(x, dy, dw, db []float32) {
-	c.In.check("BackwardWeights: x", x)
-	c.Out.check("BackwardWeights: dy", dy)
-	need("BackwardWeights: dw", len(dw), c.weights())
-	need("BackwardWeights: db", len(db), c.OutC)
-	ng, nb := groups(c.Out), c.In.Blocks()
-	Parallel(ng+ng*nb*c.KH*c.KW, func(i int) {
-		if i < ng {
-			c.sumBias(i, dy, db)
-			return
-		}
-		i -= ng
-		kx, ky, block, g := i%c.KW, i/c.KW%c.KH, i/c.KW/c.KH%nb, i/c.KW/c.KH/nb
-		var sum [BlockSize][lanes]float32
-		used := min(c.In.Block, c.InC-block*c.In.Block)
-		for n := range c.In.N {
-			px := c.In.at(n, block) + (ky-c.Pad.Top)*c.In.Row() + (kx-c.Pad.Left)*c.In.Block
-			pg := c.Out.atGroup(n, g)
-			for range c.Out.H {
-				outerRows(x[px:], c.Stride*c.In.Block, dy[pg:], c.Out.Block, c.Out.W, sum[:used])
-				px += c.Stride * c.In.Row()
-				pg += c.Out.Row()
-			}
-		}
-		for l := range lanes {
-			o := c.Out.lane(g, l)
-			if o < 0 {
-				continue
-			}
-			for in := range used {
-				dw[((o*c.InC+block*c.In.Block+in)*c.KH+ky)*c.KW+kx] = sum[in][l]
-			}
-		}
-	})
-}
-
-func (c *Conv) sumBias(g int, dy, db []float32) {
-	var sums [1][lanes]float32
-	one := []float32{1}
-	for n := range c.Out.N {
-		pg := c.Out.atGroup(n, g)
-		for range c.Out.H {
-			outerRows(one, 0, dy[pg:], c.Out.Block, c.Out.W, sums[:])
-			pg += c.Out.Row()
-		}
-	}
-	for l, s := range sums[0] {
-		if o := c.Out.lane(g, l); o >= 0 {
-			db[o] = s
-		}
-	}
 }
 
 func (c *Conv) weights() int { return c.OutC * c.InC * c.KH * c.KW }

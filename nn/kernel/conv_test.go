@@ -87,6 +87,13 @@ func convCases() (cases []convCase) {
 			}
 		}
 	}
+	for _, channels := range []int{16, 32, 48, 80} { // one group, two, and a half one at the end
+		for _, w := range []int{1, 2, 4, 7, 9, 14, 29, 31, 57} { // all sizes of tiles
+			add("tiles", 1, 16, channels, 2, w, 3, 1, Uniform(1))
+		}
+		add("flat", 3, 32, channels, 9, 13, 1, 1, Uniform(0))
+		add("flat", 2, 16, channels, 7, 7, 1, 1, Uniform(0))
+	}
 	add("channels", 3, 16, 32, 6, 5, 3, 1, Uniform(1))
 	add("channels", 2, 32, 16, 6, 5, 3, 2, Same(6, 5, 3, 3, 2))
 	add("odd channels", 2, 20, 37, 5, 6, 3, 2, Same(5, 6, 3, 3, 2))
@@ -96,7 +103,9 @@ func convCases() (cases []convCase) {
 	return cases
 }
 
-func TestConv(t *testing.T) {
+func TestConv(t *testing.T) { eachLevel(t, testConv) }
+
+func testConv(t *testing.T) {
 	for _, c := range convCases() {
 		for _, relu := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s,relu=%v", c.name, relu), func(t *testing.T) {
@@ -108,7 +117,10 @@ func TestConv(t *testing.T) {
 					in = InputLayout(c.n, s.InC, s.H, s.W, haloIn)
 				}
 				out := NewLayout(c.n, s.OutC, s.OutH(), s.OutW(), haloOut+1) // more than needed is fine
-				conv := NewConv(s, in, out)
+				if c.name[:4] == "flat" {
+					out.Halo = 0
+				}
+				conv := NewConv(s, in, out, nil)
 				flatIn, flatOut := c.n*s.InC*s.H*s.W, c.n*s.OutC*s.OutH()*s.OutW()
 				x, dy := random(flatIn, "x"), random(flatOut, "dy")
 				w, b := random(s.OutC*s.InC*s.KH*s.KW, "w"), random(s.OutC, "b")
@@ -125,7 +137,7 @@ func TestConv(t *testing.T) {
 				dw, db := random(len(w), "old"), random(len(b), "old")
 				for range 2 { // a second time nothing of the first may show
 					conv.Forward(c.n, px, w, b, py)
-					conv.BackwardData(pdy, w, pdx)
+					conv.BackwardData(pdy, w, pdx, false)
 					conv.BackwardWeights(px, pdy, dw, db)
 				}
 				y, dx := make([]float32, flatOut), make([]float32, flatIn)
@@ -137,6 +149,20 @@ func TestConv(t *testing.T) {
 				near(t, "gradient of bias", db, wantDB)
 				checkFrame(t, "forward", out, py)
 				checkFrame(t, "gradient of x", in, pdx)
+
+				// Added to what is there, and without bias.
+				conv.BackwardData(pdy, w, pdx, true)
+				in.Unpack(c.n, pdx, dx)
+				for i := range dx {
+					dx[i] /= 2
+				}
+				near(t, "half of twice the gradient of x", dx, wantDX)
+				none, zero := make([]float32, out.Len()), make([]float32, out.Len())
+				conv.Forward(c.n, px, w, nil, none)
+				conv.Forward(c.n, px, w, make([]float32, len(b)), zero)
+				if !slices.Equal(none, zero) {
+					t.Error("no bias differs from a bias of 0")
+				}
 			})
 		}
 	}
@@ -181,39 +207,79 @@ func withThreads(t *testing.T, what string, f func() []float32) {
 	}
 }
 
-func TestConvDoesNotDependOnThreads(t *testing.T) {
+// eachLevel runs a test with every set of instructions that the machine has.
+func eachLevel(t *testing.T, f func(*testing.T)) {
+	before := inForce
+	defer func() { inForce = before }()
+	for l := portable; l <= best(); l++ {
+		inForce = l
+		t.Run(l.String(), f)
+	}
+}
+
+func TestConvDoesNotDependOnThreads(t *testing.T) { eachLevel(t, testConvThreads) }
+
+func testConvThreads(t *testing.T) {
 	s := ConvShape{InC: 16, OutC: 32, H: 23, W: 30, KH: 3, KW: 3, Stride: 2, Pad: Same(23, 30, 3, 3, 2), ReLU: true}
 	in, out := NewLayout(3, 16, 23, 30, 1), NewLayout(3, 32, 12, 15, 1)
 	x, dy, w, b := make([]float32, in.Len()), make([]float32, out.Len()), random(32*16*9, "w"), random(32, "b")
 	in.Pack(3, random(3*16*23*30, "x"), x)
 	out.Pack(3, random(3*32*12*15, "dy"), dy)
 	withThreads(t, "convolution", func() []float32 {
-		c := NewConv(s, in, out)
+		c := NewConv(s, in, out, nil)
 		y, dx, dw, db := make([]float32, out.Len()), make([]float32, in.Len()), make([]float32, len(w)), make([]float32, len(b))
 		c.Forward(3, x, w, b, y)
-		c.BackwardData(dy, w, dx)
+		c.BackwardData(dy, w, dx, false)
 		c.BackwardWeights(x, dy, dw, db)
 		return slices.Concat(y, dx, dw, db)
 	})
 }
 
+// The layers that networks spend their time in: name, samples, channels in and out, map, window, stride.
+var convBenchmarks = []struct {
+	name                        string
+	n, in, out, size, k, stride int
+}{
+	{"seed 16", 4, 16, 16, 190, 3, 1},
+	{"seed 32 stride 2", 4, 32, 32, 48, 3, 2},
+	{"stem", 4, 3, 64, 112, 7, 2},
+	{"64 at 28, 3x3", 16, 64, 64, 28, 3, 1},
+	{"64-256 at 28", 16, 64, 256, 28, 1, 1},
+	{"256-64 at 28", 16, 256, 64, 28, 1, 1},
+	{"256 at 7, 3x3", 16, 256, 256, 7, 3, 1},
+	{"1024-256 at 7", 16, 1024, 256, 7, 1, 1},
+	{"512 at 4, 3x3", 16, 512, 512, 4, 3, 1},
+	{"512-2048 at 4", 16, 512, 2048, 4, 1, 1},
+	{"512-1024 stride 2", 16, 512, 1024, 14, 1, 2},
+	{"vgg 128 at 56", 4, 128, 128, 56, 3, 1},
+}
+
 func BenchmarkConv(b *testing.B) {
-	const n, c, h, w = 1, 16, 190, 170
-	s := ConvShape{InC: c, OutC: c, H: h, W: w, KH: 3, KW: 3, Stride: 1, Pad: Uniform(1), ReLU: true}
-	l := NewLayout(n, c, h, w, 1)
-	conv := NewConv(s, l, l)
-	x, y, wt, bias := make([]float32, l.Len()), make([]float32, l.Len()), random(c*c*9, "w"), random(c, "b")
-	l.Pack(n, random(n*c*h*w, "x"), x)
-	for name, f := range map[string]func(){
-		"forward": func() { conv.Forward(n, x, wt, bias, y) },
-		"data":    func() { conv.BackwardData(x, wt, y) },
-		"weights": func() { conv.BackwardWeights(x, y, make([]float32, len(wt)), make([]float32, c)) },
-	} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				f()
-			}
-			b.ReportMetric(float64(s.MACs()*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")
-		})
+	for _, c := range convBenchmarks {
+		s := ConvShape{InC: c.in, OutC: c.out, H: c.size, W: c.size, KH: c.k, KW: c.k, Stride: c.stride, Pad: Uniform(c.k / 2)}
+		haloIn, haloOut := s.Halos()
+		in := NewLayout(c.n, c.in, c.size, c.size, haloIn)
+		if c.in < BlockSize {
+			in = InputLayout(c.n, c.in, c.size, c.size, haloIn)
+		}
+		out := NewLayout(c.n, c.out, s.OutH(), s.OutW(), haloOut)
+		conv := NewConv(s, in, out, nil)
+		w, dw := random(s.OutC*s.InC*s.KH*s.KW, "w"), make([]float32, s.OutC*s.InC*s.KH*s.KW)
+		x, y := random(in.Len(), "x"), random(out.Len(), "y")
+		for _, run := range []struct {
+			name string
+			f    func()
+		}{
+			{"forward", func() { conv.Forward(c.n, x, w, nil, y) }},
+			{"data", func() { conv.BackwardData(y, w, x, false) }},
+			{"weights", func() { conv.BackwardWeights(x, y, dw, nil) }},
+		} {
+			b.Run(c.name+"/"+run.name, func(b *testing.B) {
+				for b.Loop() {
+					run.f()
+				}
+				b.ReportMetric(2*float64(s.MACs()*int64(c.n))*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
 	}
 }

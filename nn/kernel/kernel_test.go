@@ -50,7 +50,9 @@ func TestAvgPool(t *testing.T) {
 	}
 }
 
-func TestLinear(t *testing.T) {
+func TestLinear(t *testing.T) { eachLevel(t, testLinear) }
+
+func testLinear(t *testing.T) {
 	for _, l := range []Linear{{1, 1, 1}, {4, 130, 70}, {7, 33, 5}, {1, 257, 35}, {16, 20, 9}} {
 		t.Run(fmt.Sprint(l), func(t *testing.T) {
 			x, w, b := random(l.N*l.In, "x"), random(l.Out*l.In, "w"), random(l.Out, "b")
@@ -101,7 +103,7 @@ func TestSoftmaxCrossEntropy(t *testing.T) {
 	labels := []int32{4, 36, -1, 0, 7}
 	p, samples, d := make([]float32, len(logits)), make([]float64, 5), make([]float32, len(logits))
 	loss := func(logits []float32) float64 {
-		return SoftmaxCrossEntropy(classes, logits, labels, p, samples)
+		return SoftmaxCrossEntropy(classes, smoothing, logits, labels, p, samples)
 	}
 	mean := 0.0
 	for i, l := range labels {
@@ -122,7 +124,7 @@ func TestSoftmaxCrossEntropy(t *testing.T) {
 	if samples[2] != 0 {
 		t.Errorf("loss of a sample without label = %v, want 0", samples[2])
 	}
-	SoftmaxCrossEntropyBackward(classes, p, labels, 3, d)
+	SoftmaxCrossEntropyBackward(classes, smoothing, p, labels, 3, d)
 	for i := range logits {
 		const h = 1.0 / 64 // exact in float32
 		up, down := slices.Clone(logits), slices.Clone(logits)
@@ -141,7 +143,9 @@ func TestSoftmaxCrossEntropy(t *testing.T) {
 	}
 }
 
-func TestReLUBackward(t *testing.T) {
+func TestReLUBackward(t *testing.T) { eachLevel(t, testReLUBackward) }
+
+func testReLUBackward(t *testing.T) {
 	inf := float32(math.Inf(1))
 	nan := float32(math.NaN())
 	y := []float32{1, 0, float32(math.Copysign(0, -1)), -1, 1e-45, inf, -inf}
@@ -152,10 +156,15 @@ func TestReLUBackward(t *testing.T) {
 		t.Errorf("ReLUBackward(%v, %v) = %v, want %v", y, dy, dx, want)
 	}
 	// A NaN must reach whoever watches the loss, not become zero.
-	sum := make([]float32, 1)
-	AddReLU([]float32{nan}, []float32{1}, sum)
-	if sum[0] == sum[0] {
-		t.Errorf("AddReLU(NaN, 1) = %v, want NaN", sum[0])
+	for _, n := range []int{1, 16} {
+		sum, nans := make([]float32, n), make([]float32, n)
+		for i := range nans {
+			nans[i] = nan
+		}
+		Add(nans, make([]float32, n), sum, true)
+		if sum[0] == sum[0] {
+			t.Errorf("NaN of %d + 0 = %v, want NaN", n, sum[0])
+		}
 	}
 }
 

@@ -97,3 +97,35 @@ func need(what string, got, want int) {
 		panic(fmt.Sprintf("kernel: %s: %d numbers, want %d", what, got, want))
 	}
 }
+
+// runs calls f with the place and the number of the pixels of a block that lie side by side: the
+// rows, or all of a map without a frame.
+func (l Layout) runs(sample, block int, f func(at, pixels int)) {
+	at := l.at(sample, block)
+	if l.Halo == 0 {
+		f(at, l.H*l.W)
+		return
+	}
+	for range l.H {
+		f(at, l.W)
+		at += l.Row()
+	}
+}
+
+// ClearFrame writes zeros to the frame. Kernels leave it as it is, so it is for memory that held
+// something else.
+func (l Layout) ClearFrame(x []float32) {
+	if l.Halo == 0 {
+		return
+	}
+	l.check("ClearFrame", x)
+	side, edge := l.Halo*l.Block, l.Halo*l.Row()
+	for p := 0; p < len(x); p += l.Plane() {
+		plane := x[p : p+l.Plane()]
+		clear(plane[:edge+side])
+		for r := l.Halo + 1; r < l.Halo+l.H; r++ { // the end of a row and the beginning of the next
+			clear(plane[r*l.Row()-side : r*l.Row()+side])
+		}
+		clear(plane[(l.Halo+l.H)*l.Row()-side:])
+	}
+}

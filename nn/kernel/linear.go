@@ -6,10 +6,11 @@ import "fmt"
 // Weights are [Out, In] as PyTorch keeps them.
 type Linear struct{ N, In, Out int }
 
-// outBlock and inBlock are how many outputs or inputs a goroutine takes at a time.
+// outBlock and inBlock are how many outputs or inputs a goroutine takes at a time: multiples of the
+// assembly's four rows and 16 columns.
 const (
 	outBlock = 32
-	inBlock  = 128
+	inBlock  = 256
 )
 
 func (l Linear) check(what string, x, weight, y []float32) {
@@ -18,38 +19,80 @@ func (l Linear) check(what string, x, weight, y []float32) {
 	}
 }
 
-// Forward computes the first n samples of y [N, Out] from x [N, In].
+// Forward computes the first n samples of y [N, Out] from x [N, In]; bias [Out] may be nil.
 func (l Linear) Forward(n int, x, weight, bias, y []float32) {
 	l.check("Linear.Forward", x, weight, y)
+	if bias == nil {
+		bias = make([]float32, l.Out)
+	}
 	Parallel((l.Out+outBlock-1)/outBlock, func(i int) {
-		for o := i * outBlock; o < min(l.Out, (i+1)*outBlock); o++ {
-			w := weight[o*l.In:][:l.In]
-			s := 0
-			for ; s+4 <= n; s += 4 {
-				x0, x1 := x[s*l.In:][:len(w)], x[(s+1)*l.In:][:len(w)]
-				x2, x3 := x[(s+2)*l.In:][:len(w)], x[(s+3)*l.In:][:len(w)]
-				var s0, s1, s2, s3 float32
-				for j, v := range w {
-					s0 += v * x0[j]
-					s1 += v * x1[j]
-					s2 += v * x2[j]
-					s3 += v * x3[j]
+		first, end := i*outBlock, min(l.Out, (i+1)*outBlock)
+		var sums [4 * linearRows]float32
+		for o := first; o < end; o += linearRows {
+			rows := min(linearRows, end-o)
+			for s := 0; s < n; {
+				k := l.dots(s, n, o, rows, x, weight, &sums)
+				for b := range k {
+					for r := range rows {
+						y[(s+b)*l.Out+o+r] = sums[b*linearRows+r] + bias[o+r]
+					}
 				}
-				y[s*l.Out+o] = s0 + bias[o]
-				y[(s+1)*l.Out+o] = s1 + bias[o]
-				y[(s+2)*l.Out+o] = s2 + bias[o]
-				y[(s+3)*l.Out+o] = s3 + bias[o]
-			}
-			for ; s < n; s++ {
-				xs := x[s*l.In:][:len(w)]
-				var sum float32
-				for j, v := range w {
-					sum += v * xs[j]
-				}
-				y[s*l.Out+o] = sum + bias[o]
+				s += k
 			}
 		}
 	})
+}
+
+// linearRows is how many rows of weights are taken at once.
+const linearRows = 4
+
+// together is how many samples the assembly takes at once.
+func together(samples int) int {
+	most := 2
+	if inForce == avx512 {
+		most = 4
+	}
+	if samples < most {
+		return 1
+	}
+	return most
+}
+
+// dots computes the products of some samples from s on with rows of weights from o on, and returns
+// how many samples these are.
+func (l Linear) dots(s, n, o, rows int, x, weight []float32, sums *[4 * linearRows]float32) int {
+	done, k := 0, 1
+	if inForce != portable && rows == linearRows && l.In >= BlockSize {
+		k = together(n - s)
+		done = l.In / BlockSize * BlockSize
+		xp, wp, step := &x[s*l.In], &weight[o*l.In:][:rows*l.In][0], uintptr(4*l.In)
+		_ = x[(s+k)*l.In-1]
+		switch {
+		case inForce == avx512 && k == 4:
+			dot4_512(done/BlockSize, xp, wp, &sums[0], step, step)
+		case inForce == avx512:
+			dot1_512(done/BlockSize, xp, wp, &sums[0], step, step)
+		case k == 2:
+			dot2_256(done/BlockSize, xp, wp, &sums[0], step, step)
+		default:
+			dot1_256(done/BlockSize, xp, wp, &sums[0], step, step)
+		}
+	}
+	for b := range k {
+		xs := x[(s+b)*l.In:][:l.In]
+		for r := range rows {
+			w := weight[(o+r)*l.In:][:len(xs)]
+			var sum float32
+			if done > 0 {
+				sum = sums[b*linearRows+r]
+			}
+			for j := done; j < len(xs); j++ {
+				sum += w[j] * xs[j]
+			}
+			sums[b*linearRows+r] = sum
+		}
+	}
+	return k
 }
 
 // BackwardData computes dx [N, In] from dy [N, Out].
@@ -61,59 +104,98 @@ func (l Linear) BackwardData(dy, weight, dx []float32) {
 			clear(dx[n*l.In+from : n*l.In+to])
 		}
 		o := 0
-		for ; o+4 <= l.Out; o += 4 {
-			w0, w1 := weight[o*l.In+from:o*l.In+to], weight[(o+1)*l.In+from:(o+1)*l.In+to]
-			w2, w3 := weight[(o+2)*l.In+from:(o+2)*l.In+to], weight[(o+3)*l.In+from:(o+3)*l.In+to]
-			for n := range l.N {
-				g := (*[4]float32)(dy[n*l.Out+o:])
-				d := dx[n*l.In+from : n*l.In+to]
-				w0, w1, w2, w3 := w0[:len(d)], w1[:len(d)], w2[:len(d)], w3[:len(d)]
-				for j := range d {
-					d[j] += g[0]*w0[j] + g[1]*w1[j] + g[2]*w2[j] + g[3]*w3[j]
-				}
+		for ; o+linearRows <= l.Out; o += linearRows {
+			w := weight[o*l.In:][:linearRows*l.In]
+			for n := 0; n < l.N; {
+				n += l.combine(n, o, from, to, dy, w, dx)
 			}
 		}
 		for ; o < l.Out; o++ {
 			w := weight[o*l.In+from : o*l.In+to]
 			for n := range l.N {
-				g := dy[n*l.Out+o]
-				d := dx[n*l.In+from : n*l.In+to]
-				for j := range d {
-					d[j] += g * w[j]
-				}
+				axpy(dy[n*l.Out+o], w, dx[n*l.In+from:n*l.In+to])
 			}
 		}
 	})
 }
 
-// BackwardWeights computes dw [Out, In] and db [Out] from x [N, In] and dy [N, Out].
+// combine adds four rows of weights, w, times dy to columns [from, to) of some samples of dx from n
+// on, and returns how many samples these are.
+func (l Linear) combine(n, o, from, to int, dy, w, dx []float32) int {
+	done, k := from, 1
+	if inForce != portable && to-from >= BlockSize {
+		k = together(l.N - n)
+		blocks := (to - from) / BlockSize
+		done = from + blocks*BlockSize
+		var c [4 * linearRows]float32
+		for b := range k {
+			copy(c[b*linearRows:], dy[(n+b)*l.Out+o:][:linearRows])
+		}
+		yp, wp, step := &dx[n*l.In+from], &w[from], uintptr(4*l.In)
+		_ = dx[(n+k-1)*l.In+to-1]
+		switch {
+		case inForce == avx512 && k == 4:
+			combine4_512(blocks, yp, wp, &c[0], step, step)
+		case inForce == avx512:
+			combine1_512(blocks, yp, wp, &c[0], step, step)
+		case k == 2:
+			combine2_256(blocks, yp, wp, &c[0], step, step)
+		default:
+			combine1_256(blocks, yp, wp, &c[0], step, step)
+		}
+	}
+	for b := range k {
+		g := (*[linearRows]float32)(dy[(n+b)*l.Out+o:])
+		d := dx[(n+b)*l.In+done : (n+b)*l.In+to]
+		w0, w1, w2, w3 := w[done:][:len(d)], w[l.In+done:][:len(d)], w[2*l.In+done:][:len(d)], w[3*l.In+done:][:len(d)]
+		for j := range d {
+			d[j] += g[0]*w0[j] + g[1]*w1[j] + g[2]*w2[j] + g[3]*w3[j]
+		}
+	}
+	return k
+}
+
+// axpy adds a*x to y.
+func axpy(a float32, x, y []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += a * x[i]
+	}
+}
+
+// BackwardWeights computes dw [Out, In] and db [Out] from x [N, In] and dy [N, Out]. db may be nil.
 func (l Linear) BackwardWeights(x, dy, dw, db []float32) {
 	l.check("Linear.BackwardWeights", x, dw, dy)
-	need("Linear.BackwardWeights: db", len(db), l.Out)
 	Parallel((l.Out+outBlock-1)/outBlock, func(i int) {
-		for o := i * outBlock; o < min(l.Out, (i+1)*outBlock); o++ {
-			w := dw[o*l.In:][:l.In]
-			clear(w)
-			var sum float32
-			n := 0
-			for ; n+4 <= l.N; n += 4 {
-				g0, g1, g2, g3 := dy[n*l.Out+o], dy[(n+1)*l.Out+o], dy[(n+2)*l.Out+o], dy[(n+3)*l.Out+o]
-				x0, x1 := x[n*l.In:][:len(w)], x[(n+1)*l.In:][:len(w)]
-				x2, x3 := x[(n+2)*l.In:][:len(w)], x[(n+3)*l.In:][:len(w)]
-				for j := range w {
-					w[j] += g0*x0[j] + g1*x1[j] + g2*x2[j] + g3*x3[j]
-				}
-				sum += g0 + g1 + g2 + g3
+		c := make([]float32, l.N*linearRows) // dy of four outputs, sample by sample
+		for o := i * outBlock; o < min(l.Out, (i+1)*outBlock); o += linearRows {
+			rows := min(linearRows, l.Out-o)
+			for n := range l.N {
+				copy(c[n*linearRows:], dy[n*l.Out+o:][:rows])
 			}
-			for ; n < l.N; n++ {
-				g := dy[n*l.Out+o]
-				xs := x[n*l.In:][:len(w)]
-				for j := range w {
-					w[j] += g * xs[j]
+			done := 0
+			if blocks := l.In / BlockSize; inForce != portable && rows == linearRows && blocks > 0 {
+				done = blocks * BlockSize
+				to, step := &dw[o*l.In:][:rows*l.In][0], uintptr(4*l.In)
+				if inForce == avx512 {
+					spread512(blocks, &x[0], &c[0], to, l.N, step, step)
+				} else {
+					spread256(blocks, &x[0], &c[0], to, l.N, step, step)
 				}
-				sum += g
 			}
-			db[o] = sum
+			for r := range rows {
+				w := dw[(o+r)*l.In+done : (o+r+1)*l.In]
+				clear(w)
+				var sum float32
+				for n := range l.N {
+					g := c[n*linearRows+r]
+					axpy(g, x[n*l.In+done:(n+1)*l.In], w)
+					sum += g
+				}
+				if db != nil {
+					db[o+r] = sum
+				}
+			}
 		}
 	})
 }

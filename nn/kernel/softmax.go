@@ -6,8 +6,12 @@ import "math"
 // -log(probability of the label) of each sample, which goes to loss. It returns the mean loss over the samples
 // with a label; label -1 marks one without, whose loss is 0. Without any label the mean is 0.
 //
+// With label smoothing s the label counts 1 - s and s is spread evenly over all classes, the label's
+// among them, as torch.nn.CrossEntropyLoss does it (Szegedy et al., "Rethinking the Inception Architecture
+// for Computer Vision", CVPR 2016).
+//
 // The largest logit is subtracted first, so nothing overflows. Sums are float64.
-func SoftmaxCrossEntropy(classes int, logits []float32, labels []int32, probabilities []float32, loss []float64) float64 {
+func SoftmaxCrossEntropy(classes int, smoothing float32, logits []float32, labels []int32, probabilities []float32, loss []float64) float64 {
 	n := len(labels)
 	need("SoftmaxCrossEntropy: logits", len(logits), n*classes)
 	need("SoftmaxCrossEntropy: probabilities", len(probabilities), n*classes)
@@ -31,6 +35,14 @@ func SoftmaxCrossEntropy(classes int, logits []float32, labels []int32, probabil
 		loss[i] = 0
 		if l := labels[i]; l >= 0 {
 			loss[i] = math.Log(sum) - float64(in[l]-top)
+			if smoothing > 0 {
+				mean := 0.0
+				for _, v := range in {
+					mean += float64(v - top)
+				}
+				even := math.Log(sum) - mean/float64(classes)
+				loss[i] += float64(smoothing) * (even - loss[i])
+			}
 		}
 	})
 	var sum float64
@@ -45,8 +57,9 @@ func SoftmaxCrossEntropy(classes int, logits []float32, labels []int32, probabil
 }
 
 // SoftmaxCrossEntropyBackward computes the gradient of scale times the mean loss by the logits:
-// (probability - 1 at the label) * scale / labelled samples, and 0 for samples without label.
-func SoftmaxCrossEntropyBackward(classes int, probabilities []float32, labels []int32, scale float32, dlogits []float32) {
+// (probability - 1 at the label) * scale / labelled samples, and 0 for samples without label. With
+// smoothing, what is subtracted is spread as in the loss.
+func SoftmaxCrossEntropyBackward(classes int, smoothing float32, probabilities []float32, labels []int32, scale float32, dlogits []float32) {
 	need("SoftmaxCrossEntropyBackward: probabilities", len(probabilities), len(labels)*classes)
 	need("SoftmaxCrossEntropyBackward: dlogits", len(dlogits), len(labels)*classes)
 	labelled := 0
@@ -62,9 +75,10 @@ func SoftmaxCrossEntropyBackward(classes int, probabilities []float32, labels []
 			clear(d)
 			return
 		}
+		even := smoothing / float32(classes)
 		for j, v := range p {
-			d[j] = v * scale
+			d[j] = (v - even) * scale
 		}
-		d[labels[i]] -= scale
+		d[labels[i]] -= (1 - smoothing) * scale
 	})
 }
