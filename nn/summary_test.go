@@ -66,7 +66,7 @@ func TestSummary(t *testing.T) {
 // What Summarize says without building must be what is built.
 func TestSummaryIsWhatIsBuilt(t *testing.T) {
 	for _, a := range Archs() {
-		n := small(t, func(c *Config) { c.Arch = a.Name })
+		n := small(t, func(c *Config) { c.Arch, c.Height, c.Width = a.Name, 41, 36 })
 		var count int64
 		for _, p := range n.Params() {
 			count += int64(len(p.Data))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Loads weights of seed-resnet into PyTorch, strictly, and compares the logits of an example.
+"""Loads weights into PyTorch, strictly, and compares the logits of an example.
 
     python3 load_in_pytorch.py weights.safetensors example.safetensors [weights example]...
 
@@ -9,13 +9,15 @@ and plain arrays.
 """
 import json
 import math
+import pathlib
 import struct
 import sys
 
 import numpy as np
 import torch
 
-from golden_seed_resnet import SeedResNet
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "peers"))
+import torchnets  # noqa: E402
 
 
 def load(path):
@@ -43,10 +45,11 @@ for weight_file, example_file in zip(sys.argv[1::2], sys.argv[2::2]):
     weights, meta = load(weight_file)
     example, _ = load(example_file)
     _, height, width = map(int, meta["input"].split("x"))
-    net = SeedResNet(height, width, int(meta["classes"]), relu=meta["arch"].endswith("-relu"))
+    net = torchnets.build(meta["arch"], height, width, int(meta["classes"]), dropout=0).eval()
     net.load_state_dict(weights, strict=True)
     with torch.no_grad():
         differ = float((net(example["x"]) - example["logits"]).abs().max())
+    differ /= max(1, float(example["logits"].abs().max()))
     print("%s: %d tensors, logits differ by %.1e at most" % (meta["arch"], len(weights), differ))
     worst = max(worst, differ)
 sys.exit(worst > 1e-5)
