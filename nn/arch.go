@@ -3,8 +3,11 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
+
+	"github.com/vf2prep/vf2prep/nn/kernel"
 )
 
 // Arch is a network that can be built. Height and Width are the input size that it was published
@@ -62,6 +65,20 @@ type Config struct {
 	Seed                    uint64
 	LabelSmoothing          float64 // share of a label that is spread over all classes
 	Dropout                 float64 // share of features that training drops, in networks that have a place for it
+
+	Embedding     int           // width of a fully connected layer before the heads; 0: none, the features are the embedding
+	EmbeddingBias bool          // of that layer
+	Heads         []Head        // none: identity
+	Alpha         float64       // the triplet loss's margin; 0: 0.2
+	Mining        kernel.Mining // which triplets count; "": semi-hard
+	Frozen        []string      // patterns of path.Match of parameters that are not trained
+}
+
+func (cfg Config) heads() []Head {
+	if len(cfg.Heads) == 0 {
+		return []Head{{Identity, 1}}
+	}
+	return cfg.Heads
 }
 
 // ParseSize reads an input size, height x width in pixels: "190x170". Empty is the size that the
@@ -107,7 +124,7 @@ func (cfg Config) plan() (*plan, error) {
 		value, max int
 	}{
 		{"channels", cfg.Channels, 16}, {"height", cfg.Height, 1 << 14}, {"width", cfg.Width, 1 << 14},
-		{"classes", cfg.Classes, 1 << 24}, {"batch", cfg.Batch, 1 << 14},
+		{"classes", cfg.Classes, 1 << 24}, {"batch", cfg.Batch, 1 << 14}, {"embedding", cfg.Embedding + 1, 1 << 16},
 	} {
 		if v.value < 1 || v.value > v.max {
 			errs = append(errs, fmt.Errorf("%s: %s is %d, want 1 to %d", cfg.Arch, v.what, v.value, v.max))
@@ -116,9 +133,19 @@ func (cfg Config) plan() (*plan, error) {
 	for _, v := range []struct {
 		what  string
 		value float64
-	}{{"label smoothing", cfg.LabelSmoothing}, {"dropout", cfg.Dropout}} {
+	}{{"label smoothing", cfg.LabelSmoothing}, {"dropout", cfg.Dropout}, {"alpha", cfg.Alpha / 4}} {
 		if !(v.value >= 0 && v.value < 1) {
 			errs = append(errs, fmt.Errorf("%s: %s is %v, want 0 to less than 1", cfg.Arch, v.what, v.value))
+		}
+	}
+	switch cfg.Mining {
+	case "", kernel.MineAll, kernel.MineSemiHard, kernel.MineHard:
+	default:
+		errs = append(errs, fmt.Errorf("%s: mining is %q, want %s, %s or %s", cfg.Arch, cfg.Mining, kernel.MineAll, kernel.MineSemiHard, kernel.MineHard))
+	}
+	for _, pattern := range cfg.Frozen {
+		if _, err := path.Match(pattern, ""); err != nil {
+			errs = append(errs, fmt.Errorf("%s: frozen %q: %w", cfg.Arch, pattern, err))
 		}
 	}
 	if errs != nil {
@@ -127,6 +154,7 @@ func (cfg Config) plan() (*plan, error) {
 	p := &plan{}
 	arch.layers(p, cfg)
 	p.settle()
+	p.freeze(cfg.Frozen)
 	for _, l := range p.layers {
 		n := int64(cfg.Batch)
 		for _, s := range l.out {

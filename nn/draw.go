@@ -18,7 +18,7 @@ const (
 var kindColours = map[Kind]string{
 	KindInput: "#e8e8e8", KindConv: "#cfe3f7", KindAdd: "#fde3b8", KindAvgPool: "#d8efd3",
 	KindMaxPool: "#d8efd3",
-	KindMean:    "#d8efd3", KindNorm: "#dfe9ee", KindGate: "#fde3b8", KindDropout: "#eeeeee", KindFlatten: "#eeeeee", KindLinear: "#e5d6f2", KindSoftmax: "#f7d4d4",
+	KindMean:    "#d8efd3", KindNorm: "#dfe9ee", KindGate: "#fde3b8", KindDropout: "#eeeeee", KindFlatten: "#eeeeee", KindLinear: "#e5d6f2", KindSoftmax: "#f7d4d4", KindRank: "#f7d4d4", KindTriplet: "#f7d4d4",
 }
 
 // DrawSVG draws the network.

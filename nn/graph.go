@@ -41,8 +41,8 @@ func (n *Network) build(train bool) (*graph, error) {
 	g := &graph{net: n, expr: gorgonia.NewGraph(), params: map[*Param]*value{}, train: train}
 	values := make([]*value, len(n.plan.layers))
 	for i, l := range n.plan.layers {
-		if l.kind == KindSoftmax && !train {
-			break // the logits are what inference is asked for
+		if l.kind.loss() && !train {
+			continue // the logits are what inference is asked for
 		}
 		values[i] = n.units[i].forward(g, g.inputs(l, values))
 	}
@@ -140,7 +140,7 @@ type backward struct {
 // layer adds the gradients of a layer's inputs and parameters.
 func (b *backward) layer(l *layer, values []*value) {
 	dy := b.grads[l.index]
-	if dy == nil && l.kind != KindSoftmax || l.kind == KindInput {
+	if dy == nil && !l.kind.loss() {
 		return
 	}
 	in := b.inputs(l, values)
@@ -154,8 +154,12 @@ func (b *backward) layer(l *layer, values []*value) {
 // may overwrite it.
 func (b *backward) mine(v *value) bool { return b.holders[v.buf] <= 1 }
 
-// give makes v the gradient of a layer's output, or adds it to what there is.
+// give makes v the gradient of a layer's output, or adds it to what there is. Nobody asks for that of a
+// layer that does not learn.
 func (b *backward) give(l *layer, v *value) {
+	if !l.learns {
+		return
+	}
 	old := b.grads[l.index]
 	if old == nil {
 		b.grads[l.index] = v
@@ -170,6 +174,9 @@ func (b *backward) give(l *layer, v *value) {
 // into lets run write the gradient of a layer's output; where add is true it is to be added to
 // what the buffer holds.
 func (b *backward) into(l *layer, run func(out *buffer, add bool), in ...*value) {
+	if !l.learns {
+		return
+	}
 	old := b.grads[l.index]
 	switch {
 	case old == nil:

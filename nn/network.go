@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -23,22 +24,39 @@ type Network struct {
 	arena               []float32 // which they use in turn
 
 	// What the graphs read and write.
-	batch             int // samples that count in an inference
-	valid             int // samples of a step up to the last with a label
-	step              int64
-	x                 []float32
-	labels            []int32
-	loss              float64
-	samples           []float64
-	embedding, logits []float32
+	batch     int // samples that count in an inference
+	valid     int // samples of a step up to the last with a label
+	step      int64
+	x         []float32
+	embedding []float32
+	logits    []float32 // of identity
+	samples   []float64
+	heads     []*headState
+}
+
+// headState is a head at work.
+type headState struct {
+	Head
+	labels  []int32
+	logits  []float32 // nil for a triplet loss
+	samples []float64 // loss of each, 0 without a label
+	loss    float64   // their mean over those with one
 }
 
 // Output is what a step or an inference gives. The slices are valid until the next call.
 type Output struct {
-	Loss      float64   // mean over the samples with a label; only after Step
-	Samples   []float64 // loss of each sample, 0 without label; only after Step
-	Logits    []float32 // [N, Classes]
+	Loss      float64   // sum of the heads', times their weights; only after Step
+	Samples   []float64 // loss of each sample, 0 without label and for triplets; only after Step
+	Logits    []float32 // [N, Classes], nil without head identity
 	Embedding []float32 // [N, EmbeddingWidth]
+	Heads     []HeadOutput
+}
+
+// HeadOutput is what one head gives.
+type HeadOutput struct {
+	Kind   HeadKind
+	Loss   float64   // mean over the samples with a label; only after Step
+	Logits []float32 // [N, outputs], nil for a triplet loss
 }
 
 // New builds a network with weights drawn from the seed. An unknown network, or an input too
@@ -53,17 +71,25 @@ func New(cfg Config) (*Network, error) {
 
 func newNetwork(cfg Config, p *plan) *Network {
 	n := &Network{cfg: cfg, plan: p, batch: cfg.Batch, layouts: layoutsOf(p, cfg.Batch)}
-	last := p.last()
 	n.x = make([]float32, cfg.Batch*cfg.Channels*cfg.Height*cfg.Width)
-	n.labels = make([]int32, cfg.Batch)
 	n.samples = make([]float64, cfg.Batch)
-	n.embedding = make([]float32, cfg.Batch*last.in[0].out[0])
-	n.logits = make([]float32, cfg.Batch*cfg.Classes)
+	n.embedding = make([]float32, cfg.Batch*p.features.out[0])
+	for _, l := range p.heads {
+		h := &headState{Head: l.head, labels: make([]int32, cfg.Batch), samples: make([]float64, cfg.Batch)}
+		if k := l.head.Kind.outputs(cfg.Classes); k > 0 {
+			h.logits = make([]float32, cfg.Batch*k)
+		}
+		if h.Kind == Identity {
+			n.logits = h.logits
+		}
+		n.heads = append(n.heads, h)
+	}
 	for _, l := range p.layers {
 		var own []*Param
 		for _, s := range l.params {
 			param := newParam(s)
 			param.init(s.init, cfg.Seed)
+			param.Frozen = matches(cfg.Frozen, s.name)
 			own = append(own, param)
 			if !s.init.running() {
 				n.params = append(n.params, param)
@@ -75,32 +101,22 @@ func newNetwork(cfg Config, p *plan) *Network {
 	return n
 }
 
-// last is the layer that gives the logits.
-func (p *plan) last() (last *layer) {
-	for _, l := range p.layers {
-		if l.kind == KindLinear {
-			last = l
-		}
-	}
-	return last
-}
-
-// outputOf returns the buffer of a flat layer's output: that of logits or embedding where it is one
-// of these.
+// outputOf returns the buffer of a flat layer's output: storage that is kept where it is the
+// embedding or a head's logits.
 func (n *Network) outputOf(l *layer) *buffer {
-	last := n.plan.last()
-	features := last.in[0]
-	for features.kind == KindDropout {
-		features = features.in[0]
-	}
-	switch l {
-	case last:
-		return bufferOf(n.logits, n.cfg.Batch, l.out[0])
-	case features:
+	if l == n.plan.features {
 		return bufferOf(n.embedding, n.cfg.Batch, l.out[0])
+	}
+	for i, loss := range n.plan.heads {
+		if loss.in[0] == l && n.heads[i].logits != nil {
+			return bufferOf(n.heads[i].logits, n.cfg.Batch, l.out[0])
+		}
 	}
 	return n.buffer(l)
 }
+
+// head returns the state of a loss.
+func (n *Network) head(loss *layer) *headState { return n.heads[slices.Index(n.plan.heads, loss)] }
 
 // Config returns what the network was built from.
 func (n *Network) Config() Config { return n.cfg }
@@ -132,24 +148,38 @@ func (n *Network) Statistics() []Param {
 // At says which step of a training is next, which dropout depends on.
 func (n *Network) At(step int64) { n.step = step }
 
-// Step runs forward and backward on exactly Batch samples, x [N, C, H, W], and overwrites the
-// parameters' Grad. A sample with label -1 does not count; at least one must. Samples after the last
-// one with a label, such as those that fill up a short last batch, are no part of batch normalisation's
-// statistics either, which move. It changes no weight.
+// Step is Learn for identity alone.
+func (n *Network) Step(x []float32, labels []int32) (Output, error) {
+	return n.Learn(x, Targets{Label: labels})
+}
+
+// Learn runs forward and backward on exactly Batch samples, x [N, C, H, W], and overwrites the
+// parameters' Grad. A sample without a head's target, such as label -1, does not count for that
+// head; at least one must for one of them. Samples after the last one with a target, such as those
+// that fill up a short last batch, are no part of batch normalisation's statistics either, which
+// move. It changes no weight.
 //
 // A loss that is not finite is not an error here: it is for the caller to stop.
-func (n *Network) Step(x []float32, labels []int32) (Output, error) {
-	if len(x) != len(n.x) || len(labels) != n.cfg.Batch {
+func (n *Network) Learn(x []float32, t Targets) (Output, error) {
+	size := n.cfg.Batch
+	if len(x) != len(n.x) || !t.sizes(size) {
 		return Output{}, fmt.Errorf("%s: a step takes %d samples of %dx%dx%d: %d numbers and %d labels, found %d and %d",
-			n.cfg.Arch, n.cfg.Batch, n.cfg.Channels, n.cfg.Height, n.cfg.Width, len(n.x), n.cfg.Batch, len(x), len(labels))
+			n.cfg.Arch, size, n.cfg.Channels, n.cfg.Height, n.cfg.Width, len(n.x), size, len(x), len(t.Label))
 	}
 	valid := 0
-	for i, l := range labels {
-		if l < -1 || int(l) >= n.cfg.Classes {
-			return Output{}, fmt.Errorf("%s: sample %d: label %d, want -1 to %d", n.cfg.Arch, i, l, n.cfg.Classes-1)
+	for _, h := range n.heads {
+		t.labels(h.Kind, h.labels)
+		outputs := n.cfg.Classes
+		if h.logits != nil {
+			outputs = len(h.logits) / size
 		}
-		if l >= 0 {
-			valid = i + 1
+		for i, l := range h.labels {
+			if l < -1 || int(l) >= outputs && h.Kind != AgeRank {
+				return Output{}, fmt.Errorf("%s: sample %d: label %d, want -1 to %d", n.cfg.Arch, i, l, outputs-1)
+			}
+			if l >= 0 {
+				valid = max(valid, i+1)
+			}
 		}
 	}
 	if valid == 0 {
@@ -162,14 +192,42 @@ func (n *Network) Step(x []float32, labels []int32) (Output, error) {
 		}
 		n.training = g
 	}
-	n.batch, n.valid = n.cfg.Batch, valid
+	n.batch, n.valid = size, valid
 	copy(n.x, x)
-	copy(n.labels, labels)
-	n.loss = math.NaN()
+	for _, h := range n.heads {
+		h.loss = math.NaN()
+	}
 	if err := n.training.run(); err != nil {
 		return Output{}, fmt.Errorf("%s: %w", n.cfg.Arch, err)
 	}
-	return Output{Loss: n.loss, Samples: n.samples, Logits: n.logits, Embedding: n.embedding}, nil
+	out := n.output(size)
+	clear(n.samples)
+	for _, h := range n.heads {
+		out.Loss += h.Weight * h.loss
+		for i, v := range h.samples {
+			n.samples[i] += h.Weight * v
+		}
+	}
+	out.Samples = n.samples
+	return out, nil
+}
+
+// sizes reports whether what is known is known for n samples.
+func (t Targets) sizes(n int) bool {
+	return (t.Label == nil || len(t.Label) == n) && (t.Age == nil || len(t.Age) == n) && (t.Gender == nil || len(t.Gender) == n)
+}
+
+// output is what the first count samples gave.
+func (n *Network) output(count int) Output {
+	out := Output{Embedding: n.embedding[:count*n.EmbeddingWidth()]}
+	for _, h := range n.heads {
+		logits := h.logits[:len(h.logits)/n.cfg.Batch*count]
+		out.Heads = append(out.Heads, HeadOutput{h.Kind, h.loss, logits})
+		if h.Kind == Identity {
+			out.Logits = logits
+		}
+	}
+	return out
 }
 
 // Infer runs forward on count <= Batch samples, x [count, C, H, W]; there is no loss. A sample's
@@ -192,7 +250,7 @@ func (n *Network) Infer(x []float32, count int) (Output, error) {
 	if err := n.inference.run(); err != nil {
 		return Output{}, fmt.Errorf("%s: %w", n.cfg.Arch, err)
 	}
-	return Output{Logits: n.logits[:count*n.cfg.Classes], Embedding: n.embedding[:count*n.EmbeddingWidth()]}, nil
+	return n.output(count), nil
 }
 
 // Close lets go of the graphs. The network can be used again, which builds them anew.

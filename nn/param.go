@@ -11,11 +11,12 @@ import (
 // Param is one array of weights. Data and Grad are the live storage: what an optimiser writes to
 // Data counts in the next step, and each step overwrites Grad.
 type Param struct {
-	Name  string // PyTorch's, "layer1.0.conv1.weight"
-	Shape []int  // [out, in, height, width], [out, in] or [out]
-	Data  []float32
-	Grad  []float32
-	Decay bool // weight decay applies: true for weights, false for biases
+	Name   string // PyTorch's, "layer1.0.conv1.weight"
+	Shape  []int  // [out, in, height, width], [out, in] or [out]
+	Data   []float32
+	Grad   []float32
+	Frozen bool // not trained: Grad stays zero
+	Decay  bool // weight decay applies: true for weights, false for biases
 }
 
 func newParam(s paramShape) *Param {

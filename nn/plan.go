@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/vf2prep/vf2prep/nn/kernel"
 )
@@ -9,8 +10,10 @@ import (
 // plan is a network before anything is allocated: its layers, each after its inputs. The graph,
 // the summary and the drawing are made from it.
 type plan struct {
-	layers []*layer
-	errs   []error
+	layers   []*layer
+	features *layer   // gives the embedding
+	heads    []*layer // the losses
+	errs     []error
 }
 
 // layer is one step of a plan. Only the fields of its kind are set.
@@ -25,6 +28,8 @@ type layer struct {
 	pool   window           // AvgPool, MaxPool
 	relu   bool             // Conv, Norm, Add, Linear
 	rate   float64          // Dropout
+	head   Head             // losses
+	learns bool             // some parameter before it, or its own, is trained
 	params []paramShape
 }
 
@@ -54,7 +59,12 @@ const (
 	KindLinear  Kind = "linear"
 	KindDropout Kind = "dropout"
 	KindSoftmax Kind = "softmax"
+	KindRank    Kind = "rank"
+	KindTriplet Kind = "triplet"
 )
+
+// loss reports whether the layer is what training makes smaller; inference ends before it.
+func (k Kind) loss() bool { return k == KindSoftmax || k == KindRank || k == KindTriplet }
 
 func (p *plan) add(l *layer) *layer {
 	l.index = len(p.layers)
@@ -171,8 +181,62 @@ func (p *plan) linear(name string, in *layer, out int, init initializer) *layer 
 	})
 }
 
-func (p *plan) softmax(in *layer) *layer {
-	return p.add(&layer{name: "softmax", kind: KindSoftmax, in: []*layer{in}, out: in.out})
+// learn adds what a configuration wants of a network's features: an embedding, and the heads with
+// their losses. The layer that tells identities apart has the network's own name for it.
+func (p *plan) learn(x *layer, identity string, init initializer, cfg Config) {
+	if cfg.Embedding > 0 {
+		x = p.linear("embedding", x, cfg.Embedding, he)
+		if !cfg.EmbeddingBias {
+			x.params = x.params[:1]
+		}
+	}
+	p.features = x
+	for p.features.kind == KindDropout {
+		p.features = p.features.in[0]
+	}
+	for _, h := range cfg.heads() {
+		loss := &layer{kind: KindSoftmax, head: h, in: []*layer{x}, out: x.out}
+		switch h.Kind {
+		case Triplet:
+			loss.kind, loss.in, loss.out = KindTriplet, []*layer{p.features}, p.features.out
+		case AgeRank:
+			loss.kind = KindRank
+		}
+		loss.name = string(loss.kind)
+		if len(cfg.heads()) > 1 {
+			loss.name = string(h.Kind) + "." + loss.name
+		}
+		if n := h.Kind.outputs(cfg.Classes); n > 0 {
+			name := h.Kind.layerName()
+			if h.Kind == Identity {
+				name = identity
+			}
+			loss.in = []*layer{p.linear(name, x, n, init)}
+			loss.out = loss.in[0].out
+		}
+		p.heads = append(p.heads, p.add(loss))
+	}
+}
+
+// freeze notes which layers learn, given the patterns of parameters that do not.
+func (p *plan) freeze(patterns []string) {
+	for _, l := range p.layers {
+		for _, s := range l.params {
+			l.learns = l.learns || !s.init.running() && !matches(patterns, s.name)
+		}
+		for _, in := range l.in {
+			l.learns = l.learns || in.learns
+		}
+	}
+}
+
+func matches(patterns []string, name string) bool {
+	for _, pattern := range patterns {
+		if ok, _ := path.Match(pattern, name); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // settle gives the shortcut and the sum of an addition, and the other side where nothing else is

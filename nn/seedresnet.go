@@ -27,5 +27,5 @@ func seedResNet(p *plan, cfg Config, relu bool) {
 		}
 	}
 	x = p.flatten("flatten", p.avgPool("avgpool", x, 7, 7))
-	p.softmax(p.linear("fc", x, cfg.Classes, glorot))
+	p.learn(x, "fc", glorot, cfg)
 }

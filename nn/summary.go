@@ -55,8 +55,8 @@ func (p *plan) summary(cfg Config) Summary {
 		for _, m := range l.in {
 			d.Inputs = append(d.Inputs, m.name)
 		}
-		if l.kind == KindLinear {
-			s.Embedding = l.in[0].out[0]
+		if l == p.features {
+			s.Embedding = l.out[0]
 		}
 		s.Parameters += d.Parameters
 		s.FLOPs += d.FLOPs

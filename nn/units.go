@@ -20,6 +20,16 @@ type base struct {
 	params []*Param
 }
 
+// trained reports whether some parameter of the layer itself is trained.
+func (u *base) trained() bool {
+	for _, p := range u.params {
+		if !p.Frozen && p.Grad != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // layoutOf is how the maps of a layer lie in memory.
 func (u *base) layoutOf(l *layer) kernel.Layout { return *u.net.layouts[l.index] }
 
@@ -56,6 +66,17 @@ func (n *Network) newUnit(l *layer, params []*Param) unit {
 		return &dropoutUnit{base: u}
 	case KindSoftmax:
 		return &softmaxUnit{base: u, probabilities: make([]float32, n.cfg.Batch*l.out[0])}
+	case KindRank:
+		return &rankUnit{base: u, gradient: make([]float32, n.cfg.Batch*l.out[0])}
+	case KindTriplet:
+		alpha, mining := n.cfg.Alpha, n.cfg.Mining
+		if alpha == 0 {
+			alpha = 0.2
+		}
+		if mining == "" {
+			mining = kernel.MineSemiHard
+		}
+		return &tripletUnit{u, kernel.NewTripletLoss(n.cfg.Batch, l.out[0], alpha, mining)}
 	}
 	panic("nn: layer " + l.name + " of unknown kind " + string(l.kind))
 }
@@ -79,7 +100,7 @@ type convUnit struct {
 }
 
 // bias returns the values or the gradient of the bias, nil where there is none.
-func (u *convUnit) bias(of func(*Param) []float32) []float32 {
+func (u *base) bias(of func(*Param) []float32) []float32 {
 	if len(u.params) < 2 {
 		return nil
 	}
@@ -102,11 +123,10 @@ func (u *convUnit) backward(b *backward, in []*value, y, dy *value) {
 	}
 	x, w := in[0], b.param(u.params[0])
 	weight := u.params[0]
-	b.apply(u.name+".dw", bufferOf(weight.Grad, weight.Shape...), func() {
-		u.conv.BackwardWeights(x.buf.data, dy.buf.data, weight.Grad, u.bias(grad))
-	}, x, dy)
-	if u.in[0].kind == KindInput {
-		return
+	if u.trained() {
+		b.apply(u.name+".dw", bufferOf(weight.Grad, weight.Shape...), func() {
+			u.conv.BackwardWeights(x.buf.data, dy.buf.data, weight.Grad, u.bias(grad))
+		}, x, dy)
 	}
 	b.into(u.in[0], func(out *buffer, add bool) {
 		u.conv.BackwardData(dy.buf.data, w.buf.data, out.data, add)
@@ -130,7 +150,7 @@ func (u *normUnit) forward(g *graph, in []*value) *value {
 		if len(in) > 1 {
 			shortcut = in[1].buf.data
 		}
-		if g.train {
+		if g.train && u.learns {
 			u.norm.Train(n.valid, x.buf.data, shortcut, u.stats(), out.data)
 		} else {
 			u.norm.Infer(n.batch, x.buf.data, shortcut, u.stats(), out.data)
@@ -195,9 +215,9 @@ type linearUnit struct {
 }
 
 func (u *linearUnit) forward(g *graph, in []*value) *value {
-	n, x, w, bias, out := u.net, in[0], g.param(u.params[0]), u.params[1], u.net.outputOf(u.layer)
+	n, x, w, out := u.net, in[0], g.param(u.params[0]), u.net.outputOf(u.layer)
 	return u.apply(g, out, func() {
-		u.linear.Forward(n.batch, x.buf.data, w.buf.data, bias.Data, out.data)
+		u.linear.Forward(n.batch, x.buf.data, w.buf.data, u.bias(data), out.data)
 		if u.relu {
 			kernel.ReLU(out.data)
 		}
@@ -208,10 +228,15 @@ func (u *linearUnit) backward(b *backward, in []*value, y, dy *value) {
 	if u.relu {
 		dy = b.relu(y, dy)
 	}
-	x, w, weight, bias := in[0], b.param(u.params[0]), u.params[0], u.params[1]
-	b.apply(u.name+".dw", bufferOf(weight.Grad, weight.Shape...), func() {
-		u.linear.BackwardWeights(x.buf.data, dy.buf.data, weight.Grad, bias.Grad)
-	}, x, dy)
+	x, w, weight := in[0], b.param(u.params[0]), u.params[0]
+	if u.trained() {
+		b.apply(u.name+".dw", bufferOf(weight.Grad, weight.Shape...), func() {
+			u.linear.BackwardWeights(x.buf.data, dy.buf.data, weight.Grad, u.bias(grad))
+		}, x, dy)
+	}
+	if !u.in[0].learns {
+		return
+	}
 	out := b.net.buffer(u.in[0])
 	b.give(u.in[0], b.apply(u.name+".grad", out, func() {
 		u.linear.BackwardData(dy.buf.data, w.buf.data, out.data)

@@ -107,7 +107,7 @@ type dropoutUnit struct {
 }
 
 func (u *dropoutUnit) forward(g *graph, in []*value) *value {
-	if !g.train || u.rate == 0 {
+	if !g.train || !u.learns || u.rate == 0 {
 		return in[0]
 	}
 	n, x, out := u.net, in[0], u.net.buffer(u.layer)
@@ -149,16 +149,61 @@ type softmaxUnit struct {
 }
 
 func (u *softmaxUnit) forward(g *graph, in []*value) *value {
-	n, logits, out := u.net, in[0], bufferOf(make([]float32, 1), 1)
+	h, logits, out := u.net.head(u.layer), in[0], bufferOf(make([]float32, 1), 1)
 	return u.apply(g, out, func() {
-		n.loss = kernel.SoftmaxCrossEntropy(u.out[0], float32(n.cfg.LabelSmoothing), logits.buf.data, n.labels, u.probabilities, n.samples)
-		out.data[0] = float32(n.loss)
+		h.loss = kernel.SoftmaxCrossEntropy(u.out[0], u.smoothing(), logits.buf.data, h.labels, u.probabilities, h.samples)
+		out.data[0] = float32(h.loss)
 	}, logits)
 }
 
+// smoothing is for identities: ages and genders have few classes, and what is near is known.
+func (u *softmaxUnit) smoothing() float32 {
+	if u.head.Kind != Identity {
+		return 0
+	}
+	return float32(u.net.cfg.LabelSmoothing)
+}
+
 func (u *softmaxUnit) backward(b *backward, in []*value, y, _ *value) {
-	out := b.net.buffer(u.in[0])
+	out, h := b.net.buffer(u.in[0]), u.net.head(u.layer)
 	b.give(u.in[0], b.apply(u.name+".grad", out, func() {
-		kernel.SoftmaxCrossEntropyBackward(u.out[0], float32(b.net.cfg.LabelSmoothing), u.probabilities, b.net.labels, 1, out.data)
+		kernel.SoftmaxCrossEntropyBackward(u.out[0], u.smoothing(), u.probabilities, h.labels, float32(h.Weight), out.data)
 	}, in[0], y))
+}
+
+// rankUnit is the loss of an age by ranks.
+type rankUnit struct {
+	base
+	gradient []float32
+}
+
+func (u *rankUnit) forward(g *graph, in []*value) *value {
+	h, logits, out := u.net.head(u.layer), in[0], bufferOf(make([]float32, 1), 1)
+	return u.apply(g, out, func() {
+		h.loss = kernel.RankLoss(u.out[0], logits.buf.data, h.labels, h.Weight, h.samples, u.gradient)
+		out.data[0] = float32(h.loss)
+	}, logits)
+}
+
+func (u *rankUnit) backward(b *backward, in []*value, y, _ *value) {
+	b.give(u.in[0], b.apply(u.name+".grad", bufferOf(u.gradient, u.net.cfg.Batch, u.out[0]), func() {}, in[0], y))
+}
+
+// tripletUnit is the triplet loss.
+type tripletUnit struct {
+	base
+	loss *kernel.TripletLoss
+}
+
+func (u *tripletUnit) forward(g *graph, in []*value) *value {
+	h, x, out := u.net.head(u.layer), in[0], bufferOf(make([]float32, 1), 1)
+	return u.apply(g, out, func() {
+		h.loss, _ = u.loss.Forward(x.buf.data, h.labels, h.Weight)
+		out.data[0] = float32(h.loss)
+	}, x)
+}
+
+func (u *tripletUnit) backward(b *backward, in []*value, y, _ *value) {
+	out := b.net.buffer(u.in[0])
+	b.give(u.in[0], b.apply(u.name+".grad", out, func() { u.loss.Backward(out.data) }, in[0], y))
 }

@@ -90,14 +90,77 @@ func (n *Network) Load(path string) (meta map[string]string, err error) {
 	if want, ok := meta["digest"]; ok && digestOf(arrays) != want {
 		misfit("digest of the weights is %s, want %s: the file is damaged", digestOf(arrays), want)
 	}
-	byName := map[string]safetensors.Floats{}
-	for _, a := range arrays {
-		byName[a.Name] = a
+	byName, more := n.match(arrays, nil)
+	if misfits = append(misfits, more...); misfits != nil {
+		return nil, fmt.Errorf("%s: %w: %s", path, ErrMismatch, strings.Join(misfits, "; "))
 	}
+	n.take(byName)
+	return meta, nil
+}
+
+// Init takes the weights of another network of this kind as first weights: of the backbone, and of
+// each head and the embedding if the file has them in the same shape. It returns the names of the
+// parameters that keep the weights from the seed because it has not. What else the file's heads hold is left
+// out.
+//
+// Everything else must be there, of the right shape and finite, or the error wraps [ErrMismatch],
+// lists every misfit, and nothing has changed.
+func (n *Network) Init(path string) (fresh []string, err error) {
+	arrays, _, err := safetensors.ReadFloats(path)
+	if err != nil {
+		return nil, err
+	}
+	byName, misfits := n.match(arrays, n.plan.replaceable())
+	if misfits != nil {
+		return nil, fmt.Errorf("%s: %w: %s", path, ErrMismatch, strings.Join(misfits, "; "))
+	}
+	n.take(byName)
 	for _, p := range n.saved {
-		a, ok := byName[p.Name]
-		delete(byName, p.Name)
+		if _, ok := byName[p.Name]; !ok {
+			fresh = append(fresh, p.Name)
+		}
+	}
+	return fresh, nil
+}
+
+// replaceable gives the layer's name for each parameter of heads and embedding, those that another
+// configuration of the network would have too.
+func (p *plan) replaceable() map[string]string {
+	out := map[string]string{}
+	names := []string{"embedding", string(Gender), string(Age)}
+	for _, l := range p.heads {
+		if l.kind != KindTriplet {
+			names = append(names, l.in[0].name)
+		}
+	}
+	for _, name := range append(names, "fc", "classifier.6") {
+		out[name+".weight"], out[name+".bias"] = name, name
+	}
+	return out
+}
+
+// match finds a file's array for each of the network's and says what does not fit. The parameters
+// of a layer in optional fit or are left out, all of the layer together.
+func (n *Network) match(arrays []safetensors.Floats, optional map[string]string) (byName map[string]safetensors.Floats, misfits []string) {
+	misfit := func(format string, args ...any) { misfits = append(misfits, fmt.Sprintf(format, args...)) }
+	given := map[string]safetensors.Floats{}
+	for _, a := range arrays {
+		given[a.Name] = a
+	}
+	left := map[string]bool{} // layers
+	for _, p := range n.saved {
+		if a, ok := given[p.Name]; !ok || !slices.Equal(a.Shape, p.Shape) {
+			left[optional[p.Name]] = true
+		}
+	}
+	byName = map[string]safetensors.Floats{}
+	for _, p := range n.saved {
+		a, ok := given[p.Name]
+		delete(given, p.Name)
+		layer := optional[p.Name]
 		switch {
+		case layer != "" && left[layer]:
+			continue
 		case !ok:
 			misfit("%s is missing", p.Name)
 		case !slices.Equal(a.Shape, p.Shape):
@@ -106,23 +169,24 @@ func (n *Network) Load(path string) (meta map[string]string, err error) {
 			if i := notFinite(a.Data); i >= 0 {
 				misfit("%s: value %d is %v", p.Name, i, a.Data[i])
 			}
+			byName[p.Name] = a
 		}
 	}
 	for _, a := range arrays {
-		if _, extra := byName[a.Name]; extra {
+		if _, extra := given[a.Name]; extra && optional[a.Name] == "" {
 			misfit("%s is unknown to %s", a.Name, n.cfg.Arch)
 		}
 	}
-	if misfits != nil {
-		return nil, fmt.Errorf("%s: %w: %s", path, ErrMismatch, strings.Join(misfits, "; "))
-	}
-	for _, a := range arrays {
-		byName[a.Name] = a
-	}
+	return byName, misfits
+}
+
+// take copies arrays that fit.
+func (n *Network) take(byName map[string]safetensors.Floats) {
 	for _, p := range n.saved {
-		copy(p.Data, byName[p.Name].Data)
+		if a, ok := byName[p.Name]; ok {
+			copy(p.Data, a.Data)
+		}
 	}
-	return meta, nil
 }
 
 // notFinite returns the place of the first value that is not a finite number, or -1.

@@ -106,6 +106,30 @@ func TestLoadNamesEveryMisfit(t *testing.T) {
 	}
 }
 
+// A backbone keeps its weights under a new head; anything else that does not fit is named.
+func TestInit(t *testing.T) {
+	from := small(t, func(c *Config) { c.Arch, c.Height, c.Width = "resnet18", 33, 33 })
+	path := save(t, from, nil)
+	same := small(t, func(c *Config) { c.Arch, c.Height, c.Width, c.Seed = "resnet18", 48, 40, 9 })
+	fresh, err := same.Init(path)
+	if err != nil || len(fresh) != 0 {
+		t.Fatalf("Init: fresh %v, error %v, want neither", fresh, err)
+	}
+	if !slices.Equal(same.saved[0].Data, from.saved[0].Data) {
+		t.Error("conv1.weight is not the file's")
+	}
+	other := small(t, func(c *Config) { c.Arch, c.Height, c.Width, c.Classes, c.Seed = "resnet18", 33, 33, 5, 9 })
+	fresh, err = other.Init(path)
+	if want := []string{"fc.weight", "fc.bias"}; err != nil || !slices.Equal(fresh, want) {
+		t.Fatalf("Init: fresh %v, error %v, want %v", fresh, err, want)
+	}
+	wrong := small(t, nil)
+	if _, err := wrong.Init(path); !errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), "bn1.running_var is unknown") ||
+		!strings.Contains(err.Error(), "conv1.bias is missing") {
+		t.Errorf("Init of another network: error %v, want one that wraps ErrMismatch and names what is missing and unknown", err)
+	}
+}
+
 // pythonWithTorch finds a Python that has torch and numpy, without importing them.
 func pythonWithTorch(t *testing.T) string {
 	const find = "import importlib.util as u, sys; sys.exit(not (u.find_spec('torch') and u.find_spec('numpy')))"

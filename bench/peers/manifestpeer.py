@@ -121,7 +121,7 @@ def with_polars(root, out, threads):
             image=number.struct.field("field_0").cast(pl.Int32), face=number.struct.field("field_1").cast(pl.Int32))
         for files, names in ((boxes, BOX), (marks, MARKS)):
             schema = {"name_id": pl.String} | dict.fromkeys(names, pl.Float32)
-            t = t.join(pl.scan_csv(files, has_header=True, schema=schema), on="name_id", how="left")
+            t = t.join(pl.scan_csv(files, has_header=False, skip_rows=1, schema=schema), on="name_id", how="left")
         ids, name, gender = people(root)
         t = t.join(pl.LazyFrame({"identity": ids, "name": name, "gender": gender}), on="identity", how="left")
         t = t.sort("part", "identity", "image", "face")

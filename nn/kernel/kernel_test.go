@@ -94,6 +94,11 @@ func testLinear(t *testing.T) {
 }
 
 func TestSoftmaxCrossEntropy(t *testing.T) {
+	testSoftmaxCrossEntropy(t, 0)
+	testSoftmaxCrossEntropy(t, 0.1)
+}
+
+func testSoftmaxCrossEntropy(t *testing.T, smoothing float32) {
 	const classes = 37
 	logits := random(5*classes, "logits")
 	for i := range classes {
@@ -112,11 +117,12 @@ func TestSoftmaxCrossEntropy(t *testing.T) {
 		}
 		row := wide(logits[i*classes : (i+1)*classes])
 		top := slices.Max(row)
-		sum := 0.0
+		sum, logits := 0.0, 0.0
 		for _, v := range row {
 			sum += math.Exp(v - top)
+			logits += v / classes
 		}
-		mean += (math.Log(sum) + top - row[l]) / 4
+		mean += (math.Log(sum) + top - row[l] + float64(smoothing)*(row[l]-logits)) / 4
 	}
 	if got := loss(logits); math.Abs(got-mean) > 1e-5*mean {
 		t.Errorf("loss = %v, want %v", got, mean)
