@@ -138,7 +138,7 @@ def check(ours, theirs):
     db = duckdb.connect()
     cols = ", ".join([*columns(), "problems"])
     source = lambda p: f"(select row_number() over () as place, {cols} from read_parquet('{p}'))"
-    n = db.sql(f"select (select count(*) from '{ours}'), (select count(*) from '{theirs}')").fetchone()
+    n = db.sql(f"select (select count(*) from '{ours}'), (select count(*) from '{theirs}')").fetchall()[0]
     odd = db.sql(f"select * from {source(ours)} except select * from {source(theirs)} limit 3").fetchall()
     if n[0] != n[1] or odd:
         sys.exit(f"{theirs} is not {ours}: rows {n}, such as {odd}")
