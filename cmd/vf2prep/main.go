@@ -71,6 +71,7 @@ func (e *env) commands() []*cli.Command {
 		e.trainCommand(),
 		e.evalCommand(),
 		e.modelCommand(),
+		e.recipeCommand(),
 		e.demoCommand(),
 		e.doctorCommand(),
 		e.completionCommand(),
