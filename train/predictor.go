@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -123,3 +124,13 @@ func (p *Predictor) Meta() map[string]string { return p.meta }
 
 // Close frees the network.
 func (p *Predictor) Close() { p.net.Close() }
+
+// WriteONNX writes the network and its weights for other programs; its metadata says how an image
+// becomes its input.
+func (p *Predictor) WriteONNX(w io.Writer) error {
+	in := p.rec.Input
+	return p.net.WriteONNX(w, map[string]string{
+		"arch": p.rec.Config.Arch, "recipe": in.Recipe, "shards": p.rec.Inputs.Shards, "weights": p.digest,
+		"input": fmt.Sprintf("planes in %s order, x = byte / %g - %g", in.Order, in.Divide, in.Subtract),
+	})
+}

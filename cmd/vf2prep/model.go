@@ -8,6 +8,7 @@ import (
 
 	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/nn"
+	"github.com/vf2prep/vf2prep/train"
 )
 
 func (e *env) modelCommand() *cli.Command {
@@ -33,6 +34,22 @@ Examples:
 					&cli.StringFlag{Name: "svg", Usage: "draw the network to `FILE`"},
 				},
 				Action: e.modelSummary,
+			},
+			{
+				Name:  "export",
+				Usage: "write a trained network for other programs, as ONNX",
+				Description: `The file holds the network and the weights that eval would use. Its input is "x" [N, C, H, W], any N;
+its outputs are "embedding" and one for each head, such as "identity", before softmax. How an
+image becomes x stands in its metadata. Weights for PyTorch need no export: best.safetensors has
+torchvision's names.
+
+Examples:
+  vf2prep model export --run runs/first --onnx first.onnx`,
+				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "run", Usage: "run `DIR` that train wrote", Required: true},
+					&cli.StringFlag{Name: "onnx", Usage: "write `FILE`", Required: true},
+				},
+				Action: e.modelExport,
 			},
 			{
 				Name:  "list",
@@ -63,6 +80,22 @@ func (e *env) modelSummary(c *cli.Context) error {
 		}
 	}
 	return e.result(c, s, func(w io.Writer) { s.WriteText(w) })
+}
+
+func (e *env) modelExport(c *cli.Context) error {
+	p, err := train.OpenRun(c.String("run"), 1)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	path := c.String("onnx")
+	if err := atomicfile.Write(path, p.WriteONNX); err != nil {
+		return err
+	}
+	r := map[string]any{"onnx": path, "weights": p.Digest(), "embedding": p.Width()}
+	return e.result(c, r, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %s, embedding of %d numbers\n", path, p.Record().Config.Arch, p.Width())
+	})
 }
 
 func (e *env) modelList(c *cli.Context) error {
