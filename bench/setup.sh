@@ -12,6 +12,7 @@ system=(
 	libjpeg-dev zlib1g-dev              # Pillow-SIMD is compiled
 	libopencv-dev python3-numba         # FFCV is compiled
 	python3-torch python3-torchvision   # without CUDA, so 200 MB instead of gigabytes
+	libopenblas0-pthread                # else that PyTorch has reference BLAS for its linear layers
 )
 missing=()
 for p in "${system[@]}"; do
@@ -47,4 +48,7 @@ venv .venv-torch requirements-torch.txt
 # These two are compiled, which new compilers or Pythons may refuse: the rest goes without them.
 venv .venv-torch requirements-ffcv.txt --no-build-isolation || echo "setup: FFCV does not build here: its rows will be missing"
 CC="cc -mavx2" venv .venv-simd requirements-simd.txt || echo "setup: Pillow-SIMD does not build here: its rows will be missing"
-du -sh .venv .venv-torch .venv-simd
+# PyTorch's newest wheel is for CUDA, runs on the CPU as well, and takes 5 GB.
+venv .venv-newtorch requirements-newtorch.txt || echo "setup: the newest PyTorch can't be had here: Debian's alone will be measured"
+venv .venv-tf requirements-tf.txt || echo "setup: TensorFlow can't be had here: Keras's rows will be missing"
+du -sh .venv*
