@@ -1,11 +1,13 @@
 //go:build unix
 
 // Bench-go is the Go side of the benchmarks in bench/: it lists what the contestants work on,
-// reads batches with package loader, and prepares faces as Go programs did before vf2prep.
+// reads batches with package loader, trains with package nn, and prepares faces as Go programs did
+// before vf2prep.
 //
 //	bench-go items MANIFEST ROOT             a line for each image, for the peers
 //	bench-go imaging LIST PART PARTS IMAGES  image/jpeg and disintegration/imaging
 //	bench-go loader SHARDS SECONDS WARM      vf2prep's loader, package loader
+//	bench-go train ARCH HEIGHT WIDTH CLASSES BATCH OPTIMIZER SECONDS
 package main
 
 import (
@@ -18,10 +20,10 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: bench-go items|imaging|loader ...")
+		fmt.Fprintln(os.Stderr, "usage: bench-go items|imaging|loader|train ...")
 		os.Exit(2)
 	}
-	verbs := map[string]func([]string) error{"items": items, "imaging": prepare, "loader": load}
+	verbs := map[string]func([]string) error{"items": items, "imaging": prepare, "loader": load, "train": train}
 	verb, ok := verbs[os.Args[1]]
 	if !ok {
 		fmt.Fprintf(os.Stderr, "bench-go: no verb %q\n", os.Args[1])
