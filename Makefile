@@ -4,10 +4,10 @@ BIN       := bin/vf2prep
 DEMO      ?= vf2prep-demo
 FUZZTIME  ?= 20s
 BENCH     := /usr/bin/python3
-export DATA ROUNDS REPEAT SECONDS_EACH ONLY SCRATCH LOCK IMAGES MEMORY IDENTITY_META
+export DATA ROUNDS REPEAT SECONDS_EACH ONLY CONFIGS SCRATCH LOCK IMAGES MEMORY IDENTITY_META
 export CGO_ENABLED = 0
 
-.PHONY: help build demo test lint generate fuzz cross pipeline clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest
+.PHONY: help build demo test lint generate fuzz cross pipeline clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest bench-train
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-loader: build bench-go ## shuffled batches, against WebDataset, Streaming,
 
 bench-manifest: build ## a manifest of full size, against pandas, DuckDB and polars
 	$(BENCH) bench/manifest.py
+
+bench-train: bench-go ## training steps, against PyTorch and Keras
+	$(BENCH) bench/train.py
 
 bench-go: # the programs in Go and C that the benchmarks start
 	$(GO) build -trimpath -o bin/bench-go ./bench/gopeer

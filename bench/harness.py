@@ -250,15 +250,15 @@ def package(name):
 
 def command(name):
     """The make command that was given, with the variables that matter."""
-    given = [f"{k}={os.environ[k]}" for k in ("ROUNDS", "REPEAT", "SECONDS_EACH", "ONLY") if os.environ.get(k)]
+    given = [f"{k}={os.environ[k]}" for k in ("ROUNDS", "REPEAT", "SECONDS_EACH", "ONLY", "CONFIGS") if os.environ.get(k)]
     return " ".join(["make", name, *given])
 
 
 def write(name, text):
-    """Writes bench/results/NAME and shows it. With ONLY it is only shown: it is not whole."""
+    """Writes bench/results/NAME and shows it. With ONLY or CONFIGS it is only shown: it is not whole."""
     print(text)
-    if os.environ.get("ONLY"):
-        say("ONLY was given: bench/results is left as it is")
+    if os.environ.get("ONLY") or os.environ.get("CONFIGS"):
+        say("ONLY or CONFIGS was given: bench/results is left as it is")
         return
     (BENCH / "results").mkdir(exist_ok=True)
     (BENCH / "results" / name).write_text(text)
