@@ -21,7 +21,7 @@ func train(args []string) error {
 	if err := want(args, 7); err != nil {
 		return err
 	}
-	cfg := nn.Config{Arch: args[0], Channels: 3, Seed: 1}
+	cfg := nn.Config{Arch: args[0], Channels: 3, Seed: 1, Dropout: 0.5} // of those that have it, as the peers
 	for i, to := range []*int{&cfg.Height, &cfg.Width, &cfg.Classes, &cfg.Batch} {
 		var err error
 		if *to, err = strconv.Atoi(args[i+1]); err != nil {

@@ -44,56 +44,86 @@ func (c *Conv) BackwardWeights(x, dy, dw, db []float32) {
 
 // gradPixels is how many pixels are gone through for all cells before the next: they and their
 // neighbours stay in the caches meanwhile.
-const gradPixels = 128
+const gradPixels = 224
+
+// cell is where some of the sums belong: distances from the first pixel of a patch of x and of dy, and from
+// the first sum.
+type cell struct{ x, dy, sum, n int }
+
+// each calls f for the cells [first, end), without a division for each.
+func (g *convGrad) each(first, end int, f func(c cell)) {
+	in, out := g.c.In, g.c.Out
+	v := first % g.cells * BlockSize
+	row := first / g.cells
+	ky := row % g.c.KH
+	block := row / g.c.KH % in.Blocks()
+	outBlock := row / g.c.KH / in.Blocks()
+	for range end - first {
+		f(cell{
+			x: block*in.Plane() + ky*in.Row() + v, dy: outBlock * out.Plane(),
+			sum: (row*g.values + v) * BlockSize, n: min(BlockSize, g.values-v),
+		})
+		if v += BlockSize; v < g.values {
+			continue
+		}
+		v, row = 0, row+1
+		if ky++; ky < g.c.KH {
+			continue
+		}
+		ky = 0
+		if block++; block == in.Blocks() {
+			block, outBlock = 0, outBlock+1
+		}
+	}
+}
 
 // add sums cells [first, end) over all samples.
 func (g *convGrad) add(first, end int) {
-	c := g.c
-	for i := first; i < end; i++ {
-		_, at, n := g.cell(i)
-		clear(g.sum[at : at+n*BlockSize])
-	}
+	g.each(first, end, func(c cell) { clear(g.sum[c.sum : c.sum+c.n*BlockSize]) })
 	piece := (g.cols + gradPixels - 1) / gradPixels // of a long row
 	piece = (g.cols + piece - 1) / piece
-	perRow := (g.cols + piece - 1) / piece
-	tall := max(1, gradPixels/g.cols) // rows taken together
-	perSample := (g.rows + tall - 1) / tall * perRow
-	units := c.In.N * perSample
-	together := max(1, gradPixels/(min(tall, g.rows)*piece)) // of small maps
-	for u := 0; u < units; u += together {
-		for i := first; i < end; i++ {
-			for k := u; k < min(units, u+together); k++ {
-				row, col := k%perSample/perRow*tall, k%perRow*piece
-				g.part(i, k/perSample, row, min(tall, g.rows-row), col, min(piece, g.cols-col))
+	tall := min(max(1, gradPixels/piece), g.rows) // rows taken together
+	images := 1
+	if tall == g.rows && piece == g.cols {
+		images = max(1, gradPixels/(tall*piece)) // of small maps
+	}
+	for n := 0; n < g.c.In.N; n += images {
+		for row := 0; row < g.rows; row += tall {
+			for col := 0; col < g.cols; col += piece {
+				p := g.patch(n, row, col)
+				p.images, p.rows, p.cols = min(images, g.c.In.N-n), min(tall, g.rows-row), min(piece, g.cols-col)
+				g.each(first, end, func(c cell) { g.part(&p, c) })
 			}
 		}
 	}
 }
 
-// cell returns the blocks and the row of the window of a cell, where its sums are, and how many values it has.
-func (g *convGrad) cell(i int) (place [4]int, at, n int) {
+// patch is some pixels of some images: where x and dy of its first one begin.
+type patch struct{ x, dy, images, rows, cols int }
+
+func (g *convGrad) patch(n, row, col int) patch {
 	c := g.c
-	v := i % g.cells * BlockSize
-	row := i / g.cells
-	place = [4]int{row / c.KH / c.In.Blocks(), row / c.KH % c.In.Blocks(), row % c.KH, v}
-	return place, (row*g.values + v) * BlockSize, min(BlockSize, g.values-v)
+	return patch{
+		x:  c.In.at(n, 0) + (row*c.Stride-c.Pad.Top)*c.In.Row() + (col*c.Stride-c.Pad.Left)*c.In.Block,
+		dy: c.Out.at(n, 0) + row*c.Out.Row() + col*BlockSize,
+	}
 }
 
-// part adds to a cell the products of some rows and columns of a sample.
-func (g *convGrad) part(i, sample, row, rows, col, cols int) {
+// part adds to a cell the products of a patch.
+func (g *convGrad) part(p *patch, to cell) {
 	c := g.c
-	place, at, n := g.cell(i)
-	xStep, xRow := c.Stride*c.In.Block, c.Stride*c.In.Row()
-	from := c.In.at(sample, place[1]) + (row*c.Stride+place[2]-c.Pad.Top)*c.In.Row() + (col*c.Stride-c.Pad.Left)*c.In.Block + place[3]
-	x := g.x[from : from+(rows-1)*xRow+(cols-1)*xStep+n]
-	to := c.Out.at(sample, place[0]) + row*c.Out.Row() + col*BlockSize
-	dy := g.dy[to : to+(rows-1)*c.Out.Row()+cols*BlockSize]
-	sum := g.sum[at : at+n*BlockSize]
+	xStep, xRow, xImage := c.Stride*c.In.Block, c.Stride*c.In.Row(), c.In.Sample()
+	gRow, gImage := c.Out.Row(), c.Out.Sample()
+	x := g.x[p.x+to.x:][:(p.images-1)*xImage+(p.rows-1)*xRow+(p.cols-1)*xStep+to.n]
+	dy := g.dy[p.dy+to.dy:][:(p.images-1)*gImage+(p.rows-1)*gRow+p.cols*BlockSize]
+	sum := g.sum[to.sum:][:to.n*BlockSize]
 	if inForce == portable {
-		for l := range n {
+		for l := range to.n {
 			var s [BlockSize]float32
-			for r := range rows {
-				outerRow(x[r*xRow+l:], xStep, dy[r*c.Out.Row():], cols, &s)
+			for i := range p.images {
+				for r := range p.rows {
+					outerRow(x[i*xImage+r*xRow+l:], xStep, dy[i*gImage+r*gRow:], p.cols, &s)
+				}
 			}
 			for k, v := range s {
 				sum[l*BlockSize+k] += v
@@ -102,12 +132,12 @@ func (g *convGrad) part(i, sample, row, rows, col, cols int) {
 		return
 	}
 	t := outerTile{
-		g: &dy[0], xStep: uintptr(4 * xStep), xRow: uintptr(4 * xRow), gRow: uintptr(4 * c.Out.Row()),
-		cols: uintptr(cols), rows: uintptr(rows),
+		xStep: uintptr(4 * xStep), xRow: uintptr(4 * xRow), gRow: uintptr(4 * gRow), xImage: uintptr(4 * xImage), gImage: uintptr(4 * gImage),
+		cols: uintptr(p.cols), rows: uintptr(p.rows),
 	}
-	for l := 0; l < n; {
-		t.x, t.sum = &x[l], &sum[l*BlockSize]
-		l += t.compute(inForce, n-l)
+	for l := 0; l < to.n; {
+		t.x, t.g, t.sum, t.images = &x[l], &dy[0], &sum[l*BlockSize], uintptr(p.images)
+		l += t.compute(inForce, to.n-l)
 	}
 }
 
@@ -115,11 +145,28 @@ func (g *convGrad) part(i, sample, row, rows, col, cols int) {
 func (g *convGrad) unpack(block int, dw []float32) {
 	c := g.c
 	taps := c.KH * c.KW
+	fast := inForce == avx512 && c.In.Block == BlockSize
+	var rows, columns [BlockSize]int
+	for l := range columns {
+		columns[l] = 4 * l * c.InC * taps
+	}
 	for b := range c.In.Blocks() {
-		sum := g.sum[(block*c.In.Blocks()+b)*c.KH*g.values*BlockSize:]
+		sum := g.sum[(block*c.In.Blocks()+b)*c.KH*g.values*BlockSize:][:c.KH*g.values*BlockSize]
 		used := min(c.In.Block, c.InC-b*c.In.Block)
-		for l := range min(BlockSize, c.OutC-block*BlockSize) {
-			to := dw[((block*BlockSize+l)*c.InC+b*c.In.Block)*taps:][:used*taps]
+		channels := min(BlockSize, c.OutC-block*BlockSize)
+		to := dw[(block*BlockSize*c.InC+b*c.In.Block)*taps:]
+		if fast && used == BlockSize && channels == BlockSize {
+			_ = to[(BlockSize-1)*c.InC*taps+used*taps-1]
+			for e := 0; e < used*taps; e += BlockSize {
+				for i := range rows {
+					rows[i] = 4 * ((e+i)%taps*BlockSize + (e+i)/taps) * BlockSize
+				}
+				transpose512(&sum[0], &rows[0], &to[e], &columns[0])
+			}
+			continue
+		}
+		for l := range channels {
+			to := to[l*c.InC*taps:][:used*taps]
 			for in := range used {
 				at := in*BlockSize + l
 				for t := range taps {

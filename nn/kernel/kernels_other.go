@@ -58,3 +58,4 @@ func momentum256(int, *float32, *float32, *float32, float32, float32, float32) {
 func adadelta256(int, *float32, *float32, *float32, *float32, float32, float32, float32, float32, float32) {
 	missing()
 }
+func transpose512(*float32, *int, *float32, *int) { missing() }

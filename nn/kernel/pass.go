@@ -77,43 +77,77 @@ func (p *pass) pack(weight []float32, dstStride, srcStride, kw int, packed []flo
 		channels := min(n, p.dst.C-g*width)
 		for b := range p.src.Blocks() {
 			used := min(p.src.Block, p.src.C-b*p.src.Block)
-			to := w[b*taps*p.src.Block*n:]
+			to := w[b*taps*p.src.Block*n:][:taps*p.src.Block*n]
 			from := weight[g*width*dstStride+b*p.src.Block*srcStride:]
-			one := func(d, s int) {
-				at := s*n + d
-				for _, ky := range p.ky {
-					for _, kx := range p.kx {
-						to[at] = from[d*dstStride+s*srcStride+ky*kw+kx]
-						at += p.src.Block * n
-					}
-				}
-			}
-			// Along the weights as they lie.
-			if dstStride > srcStride {
-				for d := range channels {
-					if taps == 1 && srcStride == 1 {
-						for s, v := range from[d*dstStride:][:used] {
-							to[s*n+d] = v
-						}
-						continue
-					}
-					for s := range used {
-						one(d, s)
-					}
-				}
-				continue
-			}
-			for s := range used {
-				if taps == 1 && dstStride == 1 {
-					copy(to[s*n:][:channels], from[s*srcStride:][:channels])
-					continue
-				}
-				for d := range channels {
-					one(d, s)
-				}
+			switch {
+			case dstStride > srcStride && inForce == avx512 && used == BlockSize && channels%BlockSize == 0:
+				p.packColumns(from, to, dstStride, n, channels)
+			case dstStride > srcStride:
+				p.packSlowly(from, to, dstStride, n, channels, used)
+			default:
+				p.packRows(from, to, srcStride, dstStride, kw, n, channels, used)
 			}
 		}
 	})
+}
+
+// packColumns packs a block of src whose weights for a channel of dst lie side by side, [lane of
+// src][tap], sixteen by sixteen.
+func (p *pass) packColumns(from, to []float32, dstStride, n, channels int) {
+	taps := len(p.ky) * len(p.kx)
+	var rows, columns [BlockSize]int
+	for d := range rows {
+		rows[d] = 4 * d * dstStride
+	}
+	_ = from[(channels-1)*dstStride+BlockSize*taps-1]
+	for e := 0; e < BlockSize*taps; e += BlockSize {
+		for j := range columns {
+			columns[j] = 4 * ((e+j)%taps*BlockSize + (e+j)/taps) * n
+		}
+		for d := 0; d < channels; d += BlockSize {
+			transpose512(&from[d*dstStride+e], &rows[0], &to[d], &columns[0])
+		}
+	}
+}
+
+// packSlowly is its portable twin, and serves blocks that are not whole.
+func (p *pass) packSlowly(from, to []float32, dstStride, n, channels, used int) {
+	taps := len(p.ky) * len(p.kx)
+	for d := range channels {
+		row := from[d*dstStride:][:used*taps]
+		for t := range taps {
+			at := t*p.src.Block*n + d
+			for e := t; e < len(row); e += taps {
+				to[at] = row[e]
+				at += n
+			}
+		}
+	}
+}
+
+// packRows packs a block of src whose weights for a lane of src lie side by side, [channel of
+// dst][tap of the kernel], of which the pass may take some.
+func (p *pass) packRows(from, to []float32, srcStride, dstStride, kw, n, channels, used int) {
+	for s := range used {
+		lane := from[s*srcStride:]
+		at := s * n
+		for _, ky := range p.ky {
+			for _, kx := range p.kx {
+				row := to[at : at+channels]
+				tap := lane[ky*kw+kx:]
+				if dstStride == 1 {
+					copy(row, tap)
+				} else {
+					e := 0
+					for d := range row {
+						row[d] = tap[e]
+						e += dstStride
+					}
+				}
+				at += p.src.Block * n
+			}
+		}
+	}
 }
 
 // Work is divided in tasks of so many numbers of input, which then stay in the second-level cache

@@ -154,6 +154,11 @@ func momentum512(n int, w *float32, grad *float32, v *float32, rate float32, mu 
 //go:noescape
 func adadelta512(n int, w *float32, grad *float32, squares *float32, updates *float32, rate float32, rho float32, rest float32, eps float32, decay float32)
 
+// transpose512 writes 16 numbers of each of 16 rows as 16 rows.
+//
+//go:noescape
+func transpose512(src *float32, from *int, dst *float32, to *int)
+
 // conv256_6x16 computes 6 windows of 16 channels.
 //
 //go:noescape

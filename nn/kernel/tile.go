@@ -51,13 +51,16 @@ var (
 const maxWindows = 28
 
 // outerTile is what a micro-kernel of the gradient of weights computes: the products of some
-// values of x, side by side, with a block of g, summed over rows and columns of pixels and added to
+// values of x, side by side, with a block of g, summed over columns, rows and images and added to
 // sum. Distances are in bytes.
 type outerTile struct {
-	x, g, sum  *float32
-	xStep      uintptr // from pixel to pixel; g's lie side by side
-	xRow, gRow uintptr
-	cols, rows uintptr
+	x, g           *float32 // the assembly moves them
+	sum            *float32
+	xStep          uintptr // from pixel to pixel; g's lie side by side
+	xRow, gRow     uintptr
+	cols, rows     uintptr
+	images         uintptr // counted down by the assembly
+	xImage, gImage uintptr
 }
 
 // correlate adds to sum one window's products, as a tile does.

@@ -18,6 +18,9 @@ func main() {
 		pointwise(s)
 		linear(s)
 		optimizers(s)
+		if s.wide() {
+			transpose(s)
+		}
 	}
 	Generate()
 }

@@ -17,6 +17,9 @@ const (
 	outerGRow
 	outerCols
 	outerRows
+	outerImages
+	outerXImage
+	outerGImage
 )
 
 // outers writes the micro-kernels of the gradient of weights: so many values of x, side by side,
@@ -43,13 +46,14 @@ func outer(s isa, values int) {
 		s.zero(a)
 	}
 	xRow, gRow, rows, step := GP64(), GP64(), GP64(), GP64()
-	MOVQ(field(outerX), xRow)
-	MOVQ(field(outerG), gRow)
-	MOVQ(field(outerRows), rows)
 	MOVQ(field(outerXStep), step)
 	x, g, cols := GP64(), GP64(), GP64()
 	one := s.reg()
 	a, b := s.regs(half), s.regs(half)
+	Label("image")
+	MOVQ(field(outerX), xRow)
+	MOVQ(field(outerG), gRow)
+	MOVQ(field(outerRows), rows)
 	Label("row")
 	MOVQ(xRow, x)
 	MOVQ(gRow, g)
@@ -101,6 +105,12 @@ func outer(s isa, values int) {
 	ADDQ(field(outerGRow), gRow)
 	DECQ(rows)
 	JNZ(LabelRef("row"))
+	MOVQ(field(outerXImage), rows)
+	ADDQ(rows, field(outerX))
+	MOVQ(field(outerGImage), rows)
+	ADDQ(rows, field(outerG))
+	DECQ(field(outerImages))
+	JNZ(LabelRef("image"))
 	sum := GP64()
 	MOVQ(field(outerSum), sum)
 	for i, r := range acc {
