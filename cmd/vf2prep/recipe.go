@@ -25,11 +25,10 @@ func (e *env) recipeCommand() *cli.Command {
 				Name:      "show",
 				Usage:     "print a recipe",
 				ArgsUsage: "NAME",
-				Description: `Flags on the command line win over the file's.
+				Description: `Give the file to train --config, with --shards and --out; flags on the command line win over the file's.
 
 Examples:
-  vf2prep recipe show vggface2-senet50-c > senet50.yaml
-  vf2prep train --config senet50.yaml --shards shards/ --out runs/senet50`,
+  vf2prep recipe show vggface2-senet50-c > senet50.yaml`,
 				Action: e.recipeShow,
 			},
 		},
