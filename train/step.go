@@ -1,0 +1,149 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vf2prep/vf2prep/loader"
+)
+
+func (j *job) atMaxSteps() bool {
+	return j.o.MaxSteps > 0 && j.state.TotalSteps >= int64(j.o.MaxSteps)
+}
+
+// steps takes the steps that are left of an epoch.
+func (j *job) steps(ctx context.Context) error {
+	s := j.state
+	if s.Step >= j.train.Steps() || j.atMaxSteps() {
+		return ctx.Err()
+	}
+	left := j.train.Len() - s.Step*j.o.Batch
+	j.report.Start(int64(left), fmt.Sprintf("epoch %d of %d", s.Epoch+1, j.o.Epochs))
+	defer j.report.Done()
+	mark := time.Now()
+	for batch, err := range j.train.Epoch(ctx, s.Epoch, s.Step) {
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := j.step(batch); err != nil {
+			return err
+		}
+		d := time.Since(mark)
+		s.TrainTime += d.Seconds()
+		s.Window.Seconds += d.Seconds()
+		last := s.Step == j.train.Steps() || j.atMaxSteps()
+		if s.Step%j.o.LogEvery == 0 || last {
+			if err := j.logs.train(s, j.o.LearningRate); err != nil {
+				return err
+			}
+			s.Window = sums{}
+		}
+		j.report.Add(int64(batch.N))
+		j.note()
+		if j.due() {
+			if err := j.save(); err != nil {
+				return err
+			}
+		}
+		if last {
+			break
+		}
+		mark = time.Now()
+	}
+	return nil
+}
+
+// step trains on one batch. A batch of which nothing has a label counts as a step and changes
+// nothing.
+func (j *job) step(b *loader.Batch) error {
+	s := j.state
+	labels := 0
+	for _, l := range b.Label[:b.N] {
+		if l >= 0 {
+			labels++
+		}
+	}
+	loss, correct := 0.0, 0
+	if labels > 0 {
+		x, label := j.padded(b)
+		out, err := j.net.Step(x, label)
+		if err != nil {
+			return fmt.Errorf("%s: %w", j.where(b), err)
+		}
+		if !finite(out.Loss) {
+			return fmt.Errorf("%s: loss is %v on %s: %w; %s", j.where(b), out.Loss, names(b.Keys[:b.N]), ErrDiverged, j.kept())
+		}
+		classes := len(j.rec.Classes)
+		for i, l := range b.Label[:b.N] {
+			if l >= 0 && rank(out.Logits[i*classes:(i+1)*classes], int(l)) == 0 {
+				correct++
+			}
+		}
+		loss = out.Loss
+		j.opt.step(j.net.Params())
+	}
+	s.EpochSums.add(loss, correct, labels, b.N)
+	s.Window.add(loss, correct, labels, b.N)
+	s.Images += int64(b.N)
+	s.Step++
+	s.TotalSteps++
+	return nil
+}
+
+// padded returns a batch of full size: the last one of an epoch is filled up with images of
+// zeros and without a label, which the loss leaves out.
+func (j *job) padded(b *loader.Batch) ([]float32, []int32) {
+	if b.N == j.o.Batch {
+		return b.X, b.Label
+	}
+	c, h, w := j.train.Shape()
+	x := make([]float32, j.o.Batch*c*h*w)
+	copy(x, b.X)
+	label := make([]int32, j.o.Batch)
+	for i := range label {
+		label[i] = -1
+	}
+	copy(label, b.Label[:b.N])
+	return x, label
+}
+
+// where names the step of a batch, counted from 1.
+func (j *job) where(b *loader.Batch) string {
+	return fmt.Sprintf("epoch %d, step %d of %d", b.Epoch+1, b.Step+1, j.train.Steps())
+}
+
+// names lists keys; of a large batch the first ones.
+func names(keys []string) string {
+	const most = 16
+	if len(keys) <= most {
+		return strings.Join(keys, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(keys[:most], ", "), len(keys)-most)
+}
+
+// due says whether it is time for a checkpoint.
+func (j *job) due() bool {
+	every, interval := j.o.CheckpointEvery, j.o.CheckpointInterval
+	return every > 0 && j.state.Step%every == 0 || interval > 0 && time.Since(j.savedAt) >= interval
+}
+
+// note puts the progress in words, a few times a second.
+func (j *job) note() {
+	if time.Since(j.noted) < 200*time.Millisecond {
+		return
+	}
+	j.noted = time.Now()
+	s := j.state
+	steps := j.o.Epochs * j.train.Steps()
+	if j.o.MaxSteps > 0 {
+		steps = min(steps, j.o.MaxSteps)
+	}
+	left := time.Duration(share(s.TrainTime, float64(s.TotalSteps)) * float64(int64(steps)-s.TotalSteps) * 1e9)
+	j.report.Note(fmt.Sprintf("loss %.3f, accuracy %.1f %%, lr %g, run %s left",
+		s.EpochSums.meanLoss(), 100*s.EpochSums.accuracy(), j.o.LearningRate, left.Round(time.Second)))
+}
