@@ -17,14 +17,14 @@ import (
 //
 // M. D. Zeiler, "ADADELTA: an adaptive learning rate method", arXiv:1212.5701, 2012.
 type delta struct {
-	rate, rho, rest, eps, decay float32 // rest is 1-rho
-	threads                     int
-	squares, updates            []safetensors.Floats
+	rho, rest, eps, decay float32 // rest is 1-rho
+	threads               int
+	squares, updates      []safetensors.Floats
 }
 
 func newAdadelta(c Config, params []nn.Param, threads int) *delta {
 	return &delta{
-		rate: float32(c.LearningRate), rho: float32(c.Rho), rest: float32(1 - c.Rho),
+		rho: float32(c.Rho), rest: float32(1 - c.Rho),
 		eps: float32(c.Epsilon), decay: float32(c.WeightDecay),
 		threads: threads,
 		squares: zeros(params, "square_avg."), updates: zeros(params, "acc_delta."), // PyTorch's names
@@ -35,22 +35,22 @@ func (o *delta) memory() []safetensors.Floats {
 	return append(o.squares[:len(o.squares):len(o.squares)], o.updates...)
 }
 
-func (o *delta) step(params []nn.Param) {
+func (o *delta) step(params []nn.Param, rates []float64) {
 	for i, p := range params {
 		decay := o.decay
 		if !p.Decay {
 			decay = 0
 		}
-		s, a := o.squares[i].Data, o.updates[i].Data
+		rate, s, a := float32(rates[i]), o.squares[i].Data, o.updates[i].Data
 		ranges(len(s), o.threads, func(lo, hi int) {
-			o.stepRange(p.Data[lo:hi], p.Grad[lo:hi], s[lo:hi], a[lo:hi], decay)
+			o.stepRange(p.Data[lo:hi], p.Grad[lo:hi], s[lo:hi], a[lo:hi], rate, decay)
 		})
 	}
 }
 
-func (o *delta) stepRange(w, g, s, a []float32, decay float32) {
+func (o *delta) stepRange(w, g, s, a []float32, rate, decay float32) {
 	g, s, a = g[:len(w)], s[:len(w)], a[:len(w)]
-	rate, rho, rest, eps := o.rate, o.rho, o.rest, o.eps
+	rho, rest, eps := o.rho, o.rest, o.eps
 	for i := range w {
 		d := g[i] + float32(decay*w[i])
 		si := float32(rho*s[i]) + float32(rest*float32(d*d))

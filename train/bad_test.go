@@ -37,7 +37,7 @@ func refused(t *testing.T, o Options, wraps error, says ...string) {
 func TestOptionsThatMakeNoSense(t *testing.T) {
 	good := usual(t)
 	for says, spoil := range map[string]func(o *Options){
-		`optimizer "adam"`:              func(o *Options) { o.Optimizer = "adam" },
+		`optimizer "lion"`:              func(o *Options) { o.Optimizer = "lion" },
 		`no network "resnet-1000"`:      func(o *Options) { o.Arch = "resnet-1000" },
 		"batch is 0":                    func(o *Options) { o.Batch = 0 },
 		"epochs is -1":                  func(o *Options) { o.Epochs = -1 },

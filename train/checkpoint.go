@@ -186,7 +186,7 @@ func load(run string, net *nn.Network, opt optimizer) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := remember(opt, saved); err != nil {
+	if err := remember(opt.memory(), saved); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", memory, err, ErrRecord)
 	}
 	return s, nil

@@ -12,16 +12,20 @@ import (
 // optimizer turns gradients into steps. Its arithmetic is element by element in float32, each
 // operation rounded on its own, so that neither threads nor fused multiply-adds change a bit.
 type optimizer interface {
-	// step moves every parameter by its gradient; params are those the optimiser was made for.
-	step(params []nn.Param)
+	// step moves every parameter by its gradient, with a learning rate for each; params are those
+	// the optimiser was made for.
+	step(params []nn.Param, rates []float64)
 	// memory returns what the optimiser remembers between steps: live storage, named after the
 	// parameters.
 	memory() []safetensors.Floats
 }
 
 func newOptimizer(c Config, params []nn.Param, threads int) optimizer {
-	if c.Optimizer == sgd {
+	switch c.Optimizer {
+	case sgd:
 		return newMomentum(c, params, threads)
+	case adam:
+		return newAdam(c, params, threads)
 	}
 	return newAdadelta(c, params, threads)
 }
@@ -35,13 +39,12 @@ func zeros(params []nn.Param, prefix string) []safetensors.Floats {
 	return out
 }
 
-// remember fills an optimiser's memory from what was saved of it. Names and shapes must agree.
-func remember(o optimizer, saved []safetensors.Floats) error {
+// remember fills memory from what was saved of it. Names and shapes must agree.
+func remember(memory, saved []safetensors.Floats) error {
 	byName := make(map[string]safetensors.Floats, len(saved))
 	for _, s := range saved {
 		byName[s.Name] = s
 	}
-	memory := o.memory()
 	for _, m := range memory {
 		s, ok := byName[m.Name]
 		if !ok {

@@ -13,23 +13,38 @@ import (
 	"github.com/vf2prep/vf2prep/rng"
 )
 
-// The golden file and the script that made it with PyTorch lie in testdata.
-func TestOptimizersAgreeWithPyTorch(t *testing.T) {
+// golden is what PyTorch did; the script that wrote it lies beside the file.
+type golden struct {
+	Start [][]float32
+	Grads [][][]float32
+	Cases []struct {
+		Config  Config
+		Weights [][][]float32
+	}
+	Clips []struct {
+		Most  float64
+		Grads [][]float32 // of the first of Grads
+	}
+	Schedules []struct {
+		Config Config
+		Rates  []float64
+	}
+}
+
+func readGolden(t *testing.T) (g golden) {
+	t.Helper()
 	text, err := os.ReadFile("testdata/optimizers.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var golden struct {
-		Start [][]float32
-		Grads [][][]float32
-		Cases []struct {
-			Config  Config
-			Weights [][][]float32
-		}
-	}
-	if err := json.Unmarshal(text, &golden); err != nil {
+	if err := json.Unmarshal(text, &g); err != nil {
 		t.Fatal(err)
 	}
+	return g
+}
+
+func TestOptimizersAgreeWithPyTorch(t *testing.T) {
+	golden := readGolden(t)
 	// Both sides compute in float32 and may round differently in each of some ten operations a
 	// step; what the error is relative to is the largest of the weight and its update.
 	const tolerance = 2e-6
@@ -45,7 +60,7 @@ func TestOptimizersAgreeWithPyTorch(t *testing.T) {
 			for i := range params {
 				copy(params[i].Grad, grads[i])
 			}
-			opt.step(params)
+			opt.step(params, []float64{c.Config.LearningRate, c.Config.LearningRate})
 			for i, p := range params {
 				for k, got := range p.Data {
 					want := c.Weights[step][i][k]
@@ -71,14 +86,14 @@ func drawn(n int, name string) []float32 {
 
 func TestThreadsDoNotChangeAStep(t *testing.T) {
 	const n = 5*minRange + 17
-	for _, name := range []string{sgd, adadelta} {
-		c := Config{Optimizer: name, LearningRate: 0.3, Momentum: 0.9, Rho: 0.95, Epsilon: 1e-7, WeightDecay: 1e-3}
+	for _, name := range []string{sgd, adadelta, adam} {
+		c := Config{Optimizer: name, Momentum: 0.9, Rho: 0.95, Epsilon: 1e-7, Beta1: 0.9, Beta2: 0.999, WeightDecay: 1e-3}
 		var want []float32
 		for _, threads := range []int{1, 2, 5, 16} {
 			params := []nn.Param{{Name: "w", Shape: []int{n}, Data: drawn(n, "w"), Grad: drawn(n, "g"), Decay: true}}
 			opt := newOptimizer(c, params, threads)
 			for range 3 {
-				opt.step(params)
+				opt.step(params, []float64{0.3})
 			}
 			if want == nil {
 				want = params[0].Data
@@ -101,7 +116,7 @@ func TestRememberRefusesAnotherOptimizersMemory(t *testing.T) {
 		{newOptimizer(Config{Optimizer: adadelta}, wider, 1), `tensor "square_avg.w": shape [3 2], want [2 3]`},
 		{newOptimizer(Config{Optimizer: adadelta}, append(params, nn.Param{Name: "b"}), 1), "4 tensors, want 2"},
 	} {
-		err := remember(opt, c.from.memory())
+		err := remember(opt.memory(), c.from.memory())
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("remember = %v, want %q", err, c.want)
 		}
@@ -110,13 +125,13 @@ func TestRememberRefusesAnotherOptimizersMemory(t *testing.T) {
 
 func BenchmarkStep(b *testing.B) {
 	const n = 1 << 21
-	for _, name := range []string{sgd, adadelta} {
+	for _, name := range []string{sgd, adadelta, adam} {
 		b.Run(name, func(b *testing.B) {
 			params := []nn.Param{{Name: "w", Shape: []int{n}, Data: drawn(n, "w"), Grad: drawn(n, "g"), Decay: true}}
-			opt := newOptimizer(Config{Optimizer: name, LearningRate: 0.01, Momentum: 0.9, Rho: 0.95, Epsilon: 1e-7}, params, 1)
+			opt := newOptimizer(Config{Optimizer: name, Momentum: 0.9, Rho: 0.95, Epsilon: 1e-7, Beta1: 0.9, Beta2: 0.999}, params, 1)
 			b.SetBytes(4 * n)
 			for b.Loop() {
-				opt.step(params)
+				opt.step(params, []float64{0.01})
 			}
 		})
 	}

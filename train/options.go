@@ -32,32 +32,48 @@ type Options struct {
 // goes on only with the same.
 type Config struct {
 	Arch         string  `json:"arch"`
-	Optimizer    string  `json:"optimizer"`          // "adadelta" or "sgd"
+	Optimizer    string  `json:"optimizer"`          // "adadelta", "adam" or "sgd"
 	LearningRate float64 `json:"learning_rate"`      // 0: the optimiser's usual one
 	Momentum     float64 `json:"momentum,omitempty"` // sgd, as a share of the last update
 	WeightDecay  float64 `json:"weight_decay"`       // added to the gradient, times the weight
 	Rho          float64 `json:"rho,omitempty"`      // adadelta: decay of its two running means; 0: 0.95
-	Epsilon      float64 `json:"epsilon,omitempty"`  // adadelta: added under its roots; 0: 1e-7
-	Batch        int     `json:"batch"`              // images a step
-	Epochs       int     `json:"epochs"`             // may grow from run to run
-	MaxSteps     int     `json:"max_steps"`          // end after so many steps in all; 0: no limit
-	Patience     int     `json:"patience"`           // end after so many epochs without a smaller validation loss; 0: never
-	LogEvery     int     `json:"log_every"`          // steps that a line of metrics sums up; 0: 10
-	Seed         uint64  `json:"seed"`
-	Augment      string  `json:"augment"`              // as augment.Parse reads it
-	Sampler      string  `json:"sampler"`              // the order of an epoch, as package loader names it; "": shuffled
-	Identities   int     `json:"identities,omitempty"` // of a batch of sampler identity
-	Images       int     `json:"images,omitempty"`     // of each of these
+	Epsilon      float64 `json:"epsilon,omitempty"`  // adadelta: added under its roots, 0: 1e-7; adam: added to its root, 0: 1e-8
+	Beta1        float64 `json:"beta1,omitempty"`    // adam: decay of its running mean of gradients; 0: 0.9
+	Beta2        float64 `json:"beta2,omitempty"`    // adam: of squared gradients; 0: 0.999
+
+	Batch      int    `json:"batch"`     // images a step
+	Epochs     int    `json:"epochs"`    // may grow from run to run
+	MaxSteps   int    `json:"max_steps"` // end after so many steps in all; 0: no limit
+	Patience   int    `json:"patience"`  // end after so many epochs without a smaller validation loss; 0: never
+	LogEvery   int    `json:"log_every"` // steps that a line of metrics sums up; 0: 10
+	Seed       uint64 `json:"seed"`
+	Augment    string `json:"augment"`              // as augment.Parse reads it
+	Sampler    string `json:"sampler"`              // the order of an epoch, as package loader names it; "": shuffled
+	Identities int    `json:"identities,omitempty"` // of a batch of sampler identity
+	Images     int    `json:"images,omitempty"`     // of each of these
 }
 
 const (
 	adadelta = "adadelta"
+	adam     = "adam"
 	sgd      = "sgd"
 )
 
-// The usual learning rates: Keras's Adadelta (Zeiler 2012 has no rate, which is 1), and 0.01 for
-// SGD with momentum, with which VGG-Face began.
-var usualRate = map[string]float64{adadelta: 1, sgd: 0.01}
+// The usual learning rates: Keras's Adadelta (Zeiler 2012 has no rate, which is 1), PyTorch's Adam,
+// and 0.01 for SGD with momentum, with which VGG-Face began.
+var usualRate = map[string]float64{adadelta: 1, adam: 0.001, sgd: 0.01}
+
+var usualEpsilon = map[string]float64{adadelta: 1e-7, adam: 1e-8}
+
+// settle puts the usual value in the place of 0, and 0 where an option is without use: what
+// nothing reads is no difference between two configurations.
+func settle[T int | float64](option *T, used bool, value T) {
+	if !used {
+		*option = 0
+	} else if *option == 0 {
+		*option = value
+	}
+}
 
 // complete fills in what was left at zero and checks the rest. Errors wrap [ErrOption].
 func (o *Options) complete() error {
@@ -80,23 +96,14 @@ func (o *Options) complete() error {
 		o.Batch = o.Identities * o.Images
 	}
 	if _, ok := usualRate[o.Optimizer]; !ok {
-		return fmt.Errorf("%w: optimizer %q, want %s or %s", ErrOption, o.Optimizer, adadelta, sgd)
+		return fmt.Errorf("%w: optimizer %q, want %s, %s or %s", ErrOption, o.Optimizer, adadelta, adam, sgd)
 	}
-	if o.LearningRate == 0 {
-		o.LearningRate = usualRate[o.Optimizer]
-	}
-	// What the optimiser has no use for is no difference between two configurations.
-	if o.Optimizer == sgd {
-		o.Rho, o.Epsilon = 0, 0
-	} else {
-		o.Momentum = 0
-		if o.Rho == 0 {
-			o.Rho = 0.95
-		}
-		if o.Epsilon == 0 {
-			o.Epsilon = 1e-7
-		}
-	}
+	settle(&o.LearningRate, true, usualRate[o.Optimizer])
+	settle(&o.Momentum, o.Optimizer == sgd, 0)
+	settle(&o.Rho, o.Optimizer == adadelta, 0.95)
+	settle(&o.Beta1, o.Optimizer == adam, 0.9)
+	settle(&o.Beta2, o.Optimizer == adam, 0.999)
+	settle(&o.Epsilon, o.Optimizer != sgd, usualEpsilon[o.Optimizer])
 	for _, c := range []struct {
 		name  string
 		value float64
@@ -107,6 +114,8 @@ func (o *Options) complete() error {
 		{"momentum", o.Momentum, o.Momentum >= 0 && o.Momentum < 1, "0 to less than 1"},
 		{"weight decay", o.WeightDecay, o.WeightDecay >= 0, "0 or more"},
 		{"rho", o.Rho, o.Rho >= 0 && o.Rho < 1, "0 to less than 1"},
+		{"beta1", o.Beta1, o.Beta1 >= 0 && o.Beta1 < 1, "0 to less than 1"},
+		{"beta2", o.Beta2, o.Beta2 >= 0 && o.Beta2 < 1, "0 to less than 1"},
 		{"epsilon", o.Epsilon, o.Epsilon >= 0, "more than 0"},
 		{"batch", float64(o.Batch), o.Batch > 0, "1 or more"},
 		{"epochs", float64(o.Epochs), o.Epochs > 0, "1 or more"},

@@ -15,35 +15,39 @@ import (
 // An interruption anywhere, in an epoch, at its end or in its validation, must not show.
 func TestInterruptedRunsEndAsIfTheyWereNot(t *testing.T) {
 	// An epoch reports 10 images of training and 6 of validation.
-	for optimizer, stops := range map[string][]int64{adadelta: {1, 10, 14, 20}, sgd: {5}} {
+	for optimizer, stops := range map[string][]int64{adadelta: {1, 10, 14, 20}, sgd: {5}, adam: {5}} {
 		o := usual(t)
 		o.Optimizer, o.Epochs, o.Momentum, o.WeightDecay = optimizer, 2, 0.9, 1e-3
 		mustRun(t, o)
 		want := outcome(t, o.Out)
 		for _, images := range stops {
 			p := o.in(t)
-			stops := 0
-			for {
-				ctx, cancel := context.WithCancel(context.Background())
-				// Later each time: a validation that is stopped begins anew.
-				p.Progress = &after{left: images + int64(3*stops), call: cancel}
-				_, err := Run(ctx, p)
-				cancel()
-				if err == nil {
-					break
-				}
-				if !errors.Is(err, context.Canceled) {
-					t.Fatal(err)
-				}
-				stops++
-				if _, err := os.Lstat(filepath.Join(p.Out, lockName)); err == nil {
-					t.Fatal("an interrupted run left its lock behind")
-				}
-			}
+			runInterrupted(t, p, images)
+			equal(t, fmt.Sprintf("%s, stopped after %d images", optimizer, images), outcome(t, p.Out), want)
+		}
+	}
+}
+
+// runInterrupted runs to the end, stopping after so many images, and a little later each time,
+// for a validation that is stopped begins anew.
+func runInterrupted(t *testing.T, o Options, images int64) {
+	t.Helper()
+	for stops := 0; ; stops++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		o.Progress = &after{left: images + int64(3*stops), call: cancel}
+		_, err := Run(ctx, o)
+		cancel()
+		if err == nil {
 			if stops == 0 {
-				t.Errorf("%s: stop after %d images: was never stopped", optimizer, images)
+				t.Errorf("stop after %d images: was never stopped", images)
 			}
-			equal(t, fmt.Sprintf("%s, stopped %d times after %d images", optimizer, stops, images), outcome(t, p.Out), want)
+			return
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(filepath.Join(o.Out, lockName)); err == nil {
+			t.Fatal("an interrupted run left its lock behind")
 		}
 	}
 }

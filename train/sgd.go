@@ -12,29 +12,29 @@ import (
 //	v = mu*v + d        (v = d at the first step, which v = 0 gives as well)
 //	w = w - rate*v
 type momentum struct {
-	rate, mu, decay float32
-	threads         int
-	velocity        []safetensors.Floats
+	mu, decay float32
+	threads   int
+	velocity  []safetensors.Floats
 }
 
 func newMomentum(c Config, params []nn.Param, threads int) *momentum {
 	return &momentum{
-		rate: float32(c.LearningRate), mu: float32(c.Momentum), decay: float32(c.WeightDecay),
+		mu: float32(c.Momentum), decay: float32(c.WeightDecay),
 		threads: threads, velocity: zeros(params, "velocity."),
 	}
 }
 
 func (o *momentum) memory() []safetensors.Floats { return o.velocity }
 
-func (o *momentum) step(params []nn.Param) {
+func (o *momentum) step(params []nn.Param, rates []float64) {
 	for i, p := range params {
 		decay := o.decay
 		if !p.Decay {
 			decay = 0
 		}
-		v := o.velocity[i].Data
+		rate, v := float32(rates[i]), o.velocity[i].Data
 		ranges(len(v), o.threads, func(lo, hi int) {
-			momentumRange(p.Data[lo:hi], p.Grad[lo:hi], v[lo:hi], o.rate, o.mu, decay)
+			momentumRange(p.Data[lo:hi], p.Grad[lo:hi], v[lo:hi], rate, o.mu, decay)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,7 +86,8 @@ func (j *job) step(b *loader.Batch) error {
 			}
 		}
 		loss = out.Loss
-		j.opt.step(j.net.Params())
+		params := j.net.Params()
+		j.opt.step(params, slices.Repeat([]float64{j.o.LearningRate}, len(params)))
 	}
 	s.EpochSums.add(loss, correct, labels, b.N)
 	s.Window.add(loss, correct, labels, b.N)

@@ -140,11 +140,12 @@ func outcome(t testing.TB, run string) map[string]string {
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%s: checkpoints %v, %v, want one", run, all, err)
 	}
-	for _, path := range []string{
+	paths := []string{
 		filepath.Join(run, BestName),
 		filepath.Join(newest.dir(run), weightsName),
 		filepath.Join(newest.dir(run), optimizerName),
-	} {
+	}
+	for _, path := range paths {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -176,6 +177,9 @@ func metrics(t testing.TB, run string) (lines []string) {
 
 func equal(t testing.TB, what string, got, want map[string]string) {
 	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d files and facts, want %d", what, len(got), len(want))
+	}
 	for name := range want {
 		if got[name] == want[name] {
 			continue
