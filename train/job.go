@@ -23,10 +23,12 @@ type job struct {
 	val    *loader.Loader // nil where nothing has a label
 	report progress.Reporter
 
-	net   *nn.Network
-	opt   optimizer
-	logs  *logs
-	state *state
+	net      *nn.Network
+	opt      optimizer
+	schedule *schedule
+	rate     float64 // of the newest step
+	logs     *logs
+	state    *state
 
 	began   time.Time // this command
 	spent   float64   // seconds of the commands before it
@@ -81,6 +83,10 @@ func newJob(o *Options, set *shard.Set) (*job, error) {
 			return nil, fmt.Errorf("%s: %w", o.Shards, err)
 		}
 	}
+	if o.Schedule == plateau && j.val == nil {
+		return nil, fmt.Errorf("%w: schedule %s, %s has no labelled part val to go by", ErrOption, plateau, o.Shards)
+	}
+	j.schedule = newSchedule(o.Config, j.train.Steps())
 	j.net, err = nn.New(nn.Config{
 		Arch: o.Arch, Channels: c, Height: h, Width: w, Classes: len(x.Classes), Batch: o.Batch, Seed: o.Seed,
 	})

@@ -23,7 +23,7 @@ type trainLine struct {
 	Step     int64   `json:"step"`  // steps done in all
 	Loss     float64 `json:"loss"`  // mean over labelled images
 	Accuracy float64 `json:"accuracy"`
-	Rate     float64 `json:"lr"`
+	Rate     float64 `json:"lr"` // of the last of these steps
 	Speed    float64 `json:"images_per_second"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/vf2prep/vf2prep/internal/progress"
@@ -41,6 +42,14 @@ type Config struct {
 	Beta1        float64 `json:"beta1,omitempty"`    // adam: decay of its running mean of gradients; 0: 0.9
 	Beta2        float64 `json:"beta2,omitempty"`    // adam: of squared gradients; 0: 0.999
 
+	Schedule        string  `json:"schedule,omitempty"`         // of the learning rate: "" (constant), "step", "cosine" or "plateau"
+	Warmup          int     `json:"warmup,omitempty"`           // steps in which the rate grows to the schedule's
+	Milestones      string  `json:"milestones,omitempty"`       // step: epochs after which the rate falls, "3,6"
+	Gamma           float64 `json:"gamma,omitempty"`            // step, plateau: factor of each fall; 0: 0.1
+	MinRate         float64 `json:"min_lr,omitempty"`           // cosine: the rate it ends with
+	PlateauPatience int     `json:"plateau_patience,omitempty"` // plateau: falls after so many epochs without a smaller validation loss; 0: 3
+	PlateauDrops    int     `json:"plateau_drops,omitempty"`    // plateau: falls so often; 0: twice
+
 	Batch      int    `json:"batch"`     // images a step
 	Epochs     int    `json:"epochs"`    // may grow from run to run
 	MaxSteps   int    `json:"max_steps"` // end after so many steps in all; 0: no limit
@@ -75,6 +84,18 @@ func settle[T int | float64](option *T, used bool, value T) {
 	}
 }
 
+// list cuts a text into its words between commas.
+func list(text string) []string {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	words := strings.Split(text, ",")
+	for i := range words {
+		words[i] = strings.TrimSpace(words[i])
+	}
+	return words
+}
+
 // complete fills in what was left at zero and checks the rest. Errors wrap [ErrOption].
 func (o *Options) complete() error {
 	if o.CheckpointInterval == 0 {
@@ -104,6 +125,9 @@ func (o *Options) complete() error {
 	settle(&o.Beta1, o.Optimizer == adam, 0.9)
 	settle(&o.Beta2, o.Optimizer == adam, 0.999)
 	settle(&o.Epsilon, o.Optimizer != sgd, usualEpsilon[o.Optimizer])
+	if err := o.completeSchedule(); err != nil {
+		return err
+	}
 	for _, c := range []struct {
 		name  string
 		value float64
@@ -117,6 +141,11 @@ func (o *Options) complete() error {
 		{"beta1", o.Beta1, o.Beta1 >= 0 && o.Beta1 < 1, "0 to less than 1"},
 		{"beta2", o.Beta2, o.Beta2 >= 0 && o.Beta2 < 1, "0 to less than 1"},
 		{"epsilon", o.Epsilon, o.Epsilon >= 0, "more than 0"},
+		{"warmup", float64(o.Warmup), o.Warmup >= 0, "0 (none) or more"},
+		{"gamma", o.Gamma, o.Gamma >= 0 && o.Gamma < 1, "more than 0 and less than 1"},
+		{"min lr", o.MinRate, o.MinRate >= 0 && o.MinRate < o.LearningRate, "0 to less than the learning rate"},
+		{"plateau patience", float64(o.PlateauPatience), o.PlateauPatience >= 0, "1 or more"},
+		{"plateau drops", float64(o.PlateauDrops), o.PlateauDrops >= 0, "1 or more"},
 		{"batch", float64(o.Batch), o.Batch > 0, "1 or more"},
 		{"epochs", float64(o.Epochs), o.Epochs > 0, "1 or more"},
 		{"max steps", float64(o.MaxSteps), o.MaxSteps >= 0, "0 (no limit) or more"},

@@ -155,7 +155,8 @@ func readJSON(path string, limit int64, v any) error {
 }
 
 // differences lists the fields in which a run that is wanted differs from the one there is,
-// sorted: "batch: 4 there, 8 wanted". More epochs are no difference.
+// sorted: "batch: 4 there, 8 wanted". More epochs are no difference, but to a cosine, which is
+// stretched over all of them.
 func (r *Record) differences(want *Record) []string {
 	flat := func(r *Record) map[string]string {
 		out := map[string]string{}
@@ -175,7 +176,7 @@ func (r *Record) differences(want *Record) []string {
 		return out
 	}
 	a, b := flat(r), flat(want)
-	if want.Config.Epochs >= r.Config.Epochs {
+	if want.Config.Epochs >= r.Config.Epochs && want.Config.Schedule != cosine {
 		delete(a, "epochs")
 		delete(b, "epochs")
 	}

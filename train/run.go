@@ -122,7 +122,7 @@ func (j *job) epoch(ctx context.Context) error {
 	switch b := s.best(); {
 	case j.atMaxSteps():
 		s.Stopped = stoppedMaxSteps
-	case j.o.Patience > 0 && b != nil && p.Epoch-b.Epoch >= j.o.Patience:
+	case j.o.Patience > 0 && b != nil && j.schedule.stalled(s.History, b.Epoch) >= j.o.Patience:
 		s.Stopped = stoppedPatience
 	}
 	if err := drawCurves(j.o.Out, s.History); err != nil {

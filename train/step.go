@@ -39,7 +39,7 @@ func (j *job) steps(ctx context.Context) error {
 		s.Window.Seconds += d.Seconds()
 		last := s.Step == j.train.Steps() || j.atMaxSteps()
 		if s.Step%j.o.LogEvery == 0 || last {
-			if err := j.logs.train(s, j.o.LearningRate); err != nil {
+			if err := j.logs.train(s, j.rate); err != nil {
 				return err
 			}
 			s.Window = sums{}
@@ -63,6 +63,7 @@ func (j *job) steps(ctx context.Context) error {
 // nothing.
 func (j *job) step(b *loader.Batch) error {
 	s := j.state
+	j.rate = j.schedule.rate(s.TotalSteps, s.History)
 	labels := 0
 	for _, l := range b.Label[:b.N] {
 		if l >= 0 {
@@ -87,7 +88,7 @@ func (j *job) step(b *loader.Batch) error {
 		}
 		loss = out.Loss
 		params := j.net.Params()
-		j.opt.step(params, slices.Repeat([]float64{j.o.LearningRate}, len(params)))
+		j.opt.step(params, slices.Repeat([]float64{j.rate}, len(params)))
 	}
 	s.EpochSums.add(loss, correct, labels, b.N)
 	s.Window.add(loss, correct, labels, b.N)
@@ -147,5 +148,5 @@ func (j *job) note() {
 	}
 	left := time.Duration(share(s.TrainTime, float64(s.TotalSteps)) * float64(int64(steps)-s.TotalSteps) * 1e9)
 	j.report.Note(fmt.Sprintf("loss %.3f, accuracy %.1f %%, lr %g, run %s left",
-		s.EpochSums.meanLoss(), 100*s.EpochSums.accuracy(), j.o.LearningRate, left.Round(time.Second)))
+		s.EpochSums.meanLoss(), 100*s.EpochSums.accuracy(), j.rate, left.Round(time.Second)))
 }

@@ -157,6 +157,11 @@ func outcome(t testing.TB, run string) map[string]string {
 	return out
 }
 
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 func metrics(t testing.TB, run string) (lines []string) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(run, MetricsName))

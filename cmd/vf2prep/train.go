@@ -27,6 +27,7 @@ is refused unless --restart throws the run away.
 Examples:
   vf2prep train --shards shards/ --arch seed-resnet-relu --optimizer adadelta --batch 4 --epochs 9 --seed 1 --out runs/first
   vf2prep train --shards shards/ --optimizer sgd --learning-rate 0.05 --weight-decay 5e-4 --batch 32 --epochs 30 --augment flip=0.5 --out runs/sgd
+  vf2prep train --shards shards/ --optimizer adam --schedule cosine --warmup 500 --batch 16 --epochs 30 --out runs/adam
   vf2prep train --shards shards/ --sampler identity --identities 8 --images 4 --epochs 30 --out runs/balanced
   vf2prep train --config runs/first.yaml --json`,
 		Flags: []cli.Flag{
@@ -41,10 +42,17 @@ Examples:
 			&cli.Float64Flag{Name: "beta1", Value: 0.9, Usage: "adam: share of its running mean of gradients that stays each step"},
 			&cli.Float64Flag{Name: "beta2", Value: 0.999, Usage: "adam: share of its running mean of squared gradients that stays each step"},
 			&cli.Float64Flag{Name: "epsilon", Usage: "adadelta: added under its roots; adam: added to its root", DefaultText: "1e-7 for adadelta, 1e-8 for adam"},
+			&cli.StringFlag{Name: "schedule", Value: "constant", Usage: "of the learning rate: constant, step (falls after --milestones), cosine (to --min-lr at the end) or plateau (falls where validation stalls)"},
+			&cli.IntFlag{Name: "warmup", Usage: "steps in which the learning rate grows evenly to the schedule's", DefaultText: "none"},
+			&cli.StringFlag{Name: "milestones", Usage: "schedule step: the rate falls after these `EPOCHS`, such as 3,6", DefaultText: "none"},
+			&cli.Float64Flag{Name: "gamma", Usage: "schedules step and plateau: factor of the rate at each fall", DefaultText: "0.1"},
+			&cli.Float64Flag{Name: "min-lr", Usage: "schedule cosine: learning rate at the end", DefaultText: "0"},
+			&cli.IntFlag{Name: "plateau-patience", Usage: "schedule plateau: epochs without a smaller validation loss before the rate falls", DefaultText: "3"},
+			&cli.IntFlag{Name: "plateau-drops", Usage: "schedule plateau: times that the rate falls at most", DefaultText: "2"},
 			&cli.IntFlag{Name: "batch", Value: 4, Usage: "images a step; of sampler identity: identities x images"},
-			&cli.IntFlag{Name: "epochs", Value: 9, Usage: "times through the part train; may grow when a run goes on"},
+			&cli.IntFlag{Name: "epochs", Value: 9, Usage: "times through the part train; may grow when a run goes on, but for schedule cosine"},
 			&cli.IntFlag{Name: "max-steps", Usage: "end after so many steps in all", DefaultText: "no limit"},
-			&cli.IntFlag{Name: "patience", Usage: "end after so many epochs without a smaller validation loss", DefaultText: "never"},
+			&cli.IntFlag{Name: "patience", Usage: "end after so many epochs without a smaller validation loss; of schedule plateau: after its last fall", DefaultText: "never"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the first weights, the order and the augmentation"},
 			&cli.StringFlag{Name: "augment", Usage: "random changes to training images, such as flip=0.5,crop=104x104,monochrome=0.2", DefaultText: "none"},
 			&cli.StringFlag{Name: "sampler", Value: "shuffled", Usage: "order of an epoch: shuffled, chunks (slow disks), sequential or identity"},
@@ -71,6 +79,8 @@ func (e *env) train(c *cli.Context) error {
 			Arch: c.String("arch"), Optimizer: c.String("optimizer"), LearningRate: c.Float64("learning-rate"),
 			Momentum: c.Float64("momentum"), WeightDecay: c.Float64("weight-decay"),
 			Rho: c.Float64("rho"), Epsilon: c.Float64("epsilon"), Beta1: c.Float64("beta1"), Beta2: c.Float64("beta2"),
+			Schedule: c.String("schedule"), Warmup: c.Int("warmup"), Milestones: c.String("milestones"), Gamma: c.Float64("gamma"),
+			MinRate: c.Float64("min-lr"), PlateauPatience: c.Int("plateau-patience"), PlateauDrops: c.Int("plateau-drops"),
 			Batch: batch, Epochs: c.Int("epochs"), MaxSteps: c.Int("max-steps"), Patience: c.Int("patience"),
 			LogEvery: c.Int("log-every"), Seed: c.Uint64("seed"), Augment: c.String("augment"),
 			Sampler: c.String("sampler"), Identities: c.Int("identities"), Images: c.Int("images"),
