@@ -14,13 +14,13 @@ import (
 	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/digest"
 	"github.com/vf2prep/vf2prep/internal/safetensors"
-	"github.com/vf2prep/vf2prep/nn"
 )
 
 // The files of a run directory; see the package's comment.
 const (
 	BestName      = "best.safetensors"
 	weightsName   = "weights.safetensors"
+	averageName   = "average.safetensors"
 	optimizerName = "optimizer.safetensors"
 	stateName     = "state.json"
 	pendingName   = ".checkpoint-pending"
@@ -125,18 +125,33 @@ func writeSynced(path string, fill func(io.Writer) error) error {
 	return f.Close()
 }
 
-// save writes the state, the network and the optimiser as a checkpoint.
-func save(run string, s *state, net *nn.Network, opt optimizer, meta map[string]string) error {
+// usableName is the file of a checkpoint with the weights to predict with.
+func usableName(c Config) string {
+	if c.EMA > 0 {
+		return averageName
+	}
+	return weightsName
+}
+
+// save writes the state and the learner as a checkpoint.
+func save(run string, s *state, l *learner, meta map[string]string) error {
 	s.Format = stateFormat
 	at := place{s.Epoch, s.Step}
-	err := writeCheckpoint(run, at, []file{
-		{weightsName, digested(&s.Weights, func(w io.Writer) error { return net.Save(w, meta) })},
+	files := []file{
+		{weightsName, digested(&s.Weights, func(w io.Writer) error { return l.net.Save(w, meta) })},
 		{optimizerName, digested(&s.Optimizer, func(w io.Writer) error {
-			return safetensors.WriteFloats(w, opt.memory(), meta)
+			return safetensors.WriteFloats(w, l.memory(), meta)
 		})},
-		{stateName, func(w io.Writer) error { return writeJSON(w, s) }},
-	})
-	if err != nil {
+	}
+	if l.average.means != nil {
+		files = append(files, file{averageName, digested(&s.Average, func(w io.Writer) error {
+			l.average.swap()
+			defer l.average.swap()
+			return l.net.Save(w, meta)
+		})})
+	}
+	files = append(files, file{stateName, func(w io.Writer) error { return writeJSON(w, s) }}) // it has the digests
+	if err := writeCheckpoint(run, at, files); err != nil {
 		return fmt.Errorf("checkpoint of epoch %d, step %d: %w", s.Epoch+1, s.Step, err)
 	}
 	return nil
@@ -156,7 +171,7 @@ func digested(to *string, fill func(io.Writer) error) func(io.Writer) error {
 
 // load brings back the newest checkpoint of a run. It returns nil where there is none, and an
 // error wrapping [ErrRecord] where its files are not those that were written.
-func load(run string, net *nn.Network, opt optimizer) (*state, error) {
+func load(run string, l *learner) (*state, error) {
 	all, at, err := checkpoints(run)
 	if err != nil || len(all) == 0 {
 		return nil, err
@@ -169,8 +184,12 @@ func load(run string, net *nn.Network, opt optimizer) (*state, error) {
 	if s.Format != stateFormat || s.Epoch != at.epoch || s.Step != at.step {
 		return nil, fmt.Errorf("%s: state of format %q at epoch %d, step %d: %w", dir, s.Format, s.Epoch, s.Step, ErrRecord)
 	}
-	weights, memory := filepath.Join(dir, weightsName), filepath.Join(dir, optimizerName)
-	for path, want := range map[string]string{weights: s.Weights, memory: s.Optimizer} {
+	weights, memory, average := filepath.Join(dir, weightsName), filepath.Join(dir, optimizerName), filepath.Join(dir, averageName)
+	digests := map[string]string{weights: s.Weights, memory: s.Optimizer}
+	if l.average.means != nil {
+		digests[average] = s.Average
+	}
+	for path, want := range digests {
 		got, err := digest.File(path)
 		if err != nil {
 			return nil, missing(err)
@@ -179,14 +198,20 @@ func load(run string, net *nn.Network, opt optimizer) (*state, error) {
 			return nil, fmt.Errorf("%s: digest %s, want %s: %w", path, got, want, ErrRecord)
 		}
 	}
-	if _, err := net.Load(weights); err != nil {
+	if l.average.means != nil {
+		if _, err := l.net.Load(average); err != nil {
+			return nil, err
+		}
+		l.average.reset()
+	}
+	if _, err := l.net.Load(weights); err != nil {
 		return nil, err
 	}
 	saved, _, err := safetensors.ReadFloats(memory)
 	if err != nil {
 		return nil, err
 	}
-	if err := remember(opt.memory(), saved); err != nil {
+	if err := remember(l.memory(), saved); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", memory, err, ErrRecord)
 	}
 	return s, nil

@@ -9,15 +9,20 @@ import (
 	"testing"
 )
 
-// variants are the options that change how weights move, one by one and together.
+// variants are the options that change how weights move, one by one and together. The stops of
+// the tests below lie in mid-epoch and, with accumulation, in the middle of a group.
 var variants = map[string]func(*Options){
-	"adam":    func(o *Options) { o.Optimizer, o.WeightDecay = adam, 1e-3 },
-	"step":    func(o *Options) { o.Schedule, o.Milestones = stepped, "1,2" },
-	"cosine":  func(o *Options) { o.Schedule, o.MinRate = cosine, 0.01 },
-	"warmup":  func(o *Options) { o.Warmup = 7 },
-	"plateau": func(o *Options) { o.Schedule, o.PlateauPatience, o.Optimizer, o.LearningRate = plateau, 1, sgd, 1e-30 }, // stalls at once
+	"adam":       func(o *Options) { o.Optimizer, o.WeightDecay = adam, 1e-3 },
+	"step":       func(o *Options) { o.Schedule, o.Milestones = stepped, "1,2" },
+	"cosine":     func(o *Options) { o.Schedule, o.MinRate = cosine, 0.01 },
+	"warmup":     func(o *Options) { o.Warmup = 7 },
+	"plateau":    func(o *Options) { o.Schedule, o.PlateauPatience, o.Optimizer, o.LearningRate = plateau, 1, sgd, 1e-30 }, // stalls at once
+	"accumulate": func(o *Options) { o.Accumulate = 2 },
+	"clip":       func(o *Options) { o.ClipNorm = 0.5 },
+	"ema":        func(o *Options) { o.EMA = 0.9 },
 	"together": func(o *Options) {
-		o.Optimizer, o.Schedule, o.Warmup = adam, cosine, 2
+		o.Optimizer, o.Schedule, o.Warmup, o.Accumulate, o.ClipNorm = adam, cosine, 2, 3, 1
+		o.EMA = 0.99
 	},
 }
 
@@ -59,7 +64,7 @@ func TestVariants(t *testing.T) {
 // were any, so runs from then go on.
 func TestPlainRecordsNameNoLaterOption(t *testing.T) {
 	o := usual(t)
-	o.Epochs, o.Schedule = 1, constant
+	o.Epochs, o.Schedule, o.Accumulate = 1, constant, 1
 	mustRun(t, o)
 	text, err := os.ReadFile(filepath.Join(o.Out, RecordName))
 	if err != nil {
@@ -67,12 +72,13 @@ func TestPlainRecordsNameNoLaterOption(t *testing.T) {
 	}
 	for _, name := range []string{
 		"beta1", "beta2", "schedule", "warmup", "milestones", "gamma", "min_lr", "plateau_patience", "plateau_drops",
+		"accumulate", "clip_norm", "ema",
 	} {
 		if strings.Contains(string(text), `"`+name+`"`) {
 			t.Errorf("%s names %s:\n%s", RecordName, name, text)
 		}
 	}
-	o.Schedule = ""
+	o.Schedule, o.Accumulate = "", 0
 	if r := mustRun(t, o); !r.AlreadyFinished {
 		t.Error("the run was not found finished")
 	}
@@ -95,6 +101,9 @@ func TestVariantsAreChecked(t *testing.T) {
 		"min lr is 2, want 0 to less than the":   func(o *Options) { o.Schedule, o.MinRate = cosine, 2 },
 		"plateau patience: only for":             func(o *Options) { o.PlateauPatience = 1 },
 		"plateau drops is -1, want 1":            func(o *Options) { o.Schedule, o.PlateauDrops = plateau, -1 },
+		"accumulate is -2, want 1":               func(o *Options) { o.Accumulate = -2 },
+		"clip norm is -1, want 0":                func(o *Options) { o.ClipNorm = -1 },
+		"ema is 1, want 0":                       func(o *Options) { o.EMA = 1 },
 	} {
 		o := good
 		spoil(&o)

@@ -8,7 +8,8 @@
 //	  best.safetensors               the weights with the smallest validation loss so far
 //	  checkpoint-0003-00000120/      where the run stands: 3 epochs done and 120 steps of the next
 //	    weights.safetensors
-//	    optimizer.safetensors        what the optimiser remembers
+//	    optimizer.safetensors        what the optimiser remembers, and gradients of an update to come
+//	    average.safetensors          the running mean of the weights, with Config.EMA
 //	    state.json                   position, running sums, history, digests of the two files
 //	  lock                           while a training is at work
 //

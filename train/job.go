@@ -23,8 +23,7 @@ type job struct {
 	val    *loader.Loader // nil where nothing has a label
 	report progress.Reporter
 
-	net      *nn.Network
-	opt      optimizer
+	*learner
 	schedule *schedule
 	rate     float64 // of the newest step
 	logs     *logs
@@ -87,15 +86,16 @@ func newJob(o *Options, set *shard.Set) (*job, error) {
 		return nil, fmt.Errorf("%w: schedule %s, %s has no labelled part val to go by", ErrOption, plateau, o.Shards)
 	}
 	j.schedule = newSchedule(o.Config, j.train.Steps())
-	j.net, err = nn.New(nn.Config{
+	net, err := nn.New(nn.Config{
 		Arch: o.Arch, Channels: c, Height: h, Width: w, Classes: len(x.Classes), Batch: o.Batch, Seed: o.Seed,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOption, err)
 	}
-	for _, p := range j.net.Params() {
+	for _, p := range net.Params() {
 		j.rec.Parameters += len(p.Data)
 	}
+	j.learner = newLearner(o.Config, net, o.Threads)
 	return j, nil
 }
 
@@ -130,10 +130,9 @@ func (j *job) open() error {
 		return err
 	}
 	c := j.rec.Config
-	j.opt = newOptimizer(c, j.net.Params(), j.o.Threads)
 	j.state = &state{}
 	if old != nil {
-		s, err := load(j.o.Out, j.net, j.opt)
+		s, err := load(j.o.Out, j.learner)
 		if err != nil {
 			return err
 		}
@@ -199,7 +198,7 @@ func (j *job) save() error {
 	}
 	s.MetricsBytes, s.EventsBytes = j.logs.size, j.logs.events.Size()
 	s.AllTime = j.spent + time.Since(j.began).Seconds()
-	if err := save(j.o.Out, s, j.net, j.opt, j.meta()); err != nil {
+	if err := save(j.o.Out, s, j.learner, j.meta()); err != nil {
 		return fmt.Errorf("%w; %s", err, j.kept())
 	}
 	j.saved, j.isSaved, j.savedAt, j.failed = at, true, time.Now(), false

@@ -50,6 +50,10 @@ type Config struct {
 	PlateauPatience int     `json:"plateau_patience,omitempty"` // plateau: falls after so many epochs without a smaller validation loss; 0: 3
 	PlateauDrops    int     `json:"plateau_drops,omitempty"`    // plateau: falls so often; 0: twice
 
+	Accumulate int     `json:"accumulate,omitempty"` // batches that the weights change after; 0: each
+	ClipNorm   float64 `json:"clip_norm,omitempty"`  // longest gradient, all parameters taken as one vector; 0: any
+	EMA        float64 `json:"ema,omitempty"`        // decay of the running mean of the weights, which is kept instead of them; 0: none
+
 	Batch      int    `json:"batch"`     // images a step
 	Epochs     int    `json:"epochs"`    // may grow from run to run
 	MaxSteps   int    `json:"max_steps"` // end after so many steps in all; 0: no limit
@@ -128,6 +132,9 @@ func (o *Options) complete() error {
 	if err := o.completeSchedule(); err != nil {
 		return err
 	}
+	if o.Accumulate == 1 {
+		o.Accumulate = 0
+	}
 	for _, c := range []struct {
 		name  string
 		value float64
@@ -146,6 +153,9 @@ func (o *Options) complete() error {
 		{"min lr", o.MinRate, o.MinRate >= 0 && o.MinRate < o.LearningRate, "0 to less than the learning rate"},
 		{"plateau patience", float64(o.PlateauPatience), o.PlateauPatience >= 0, "1 or more"},
 		{"plateau drops", float64(o.PlateauDrops), o.PlateauDrops >= 0, "1 or more"},
+		{"accumulate", float64(o.Accumulate), o.Accumulate >= 0, "1 or more"},
+		{"clip norm", o.ClipNorm, o.ClipNorm >= 0, "0 (any) or more"},
+		{"ema", o.EMA, o.EMA >= 0 && o.EMA < 1, "0 (none) to less than 1"},
 		{"batch", float64(o.Batch), o.Batch > 0, "1 or more"},
 		{"epochs", float64(o.Epochs), o.Epochs > 0, "1 or more"},
 		{"max steps", float64(o.MaxSteps), o.MaxSteps >= 0, "0 (no limit) or more"},

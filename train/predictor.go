@@ -48,7 +48,7 @@ func OpenRun(dir string, batch int) (*Predictor, error) {
 		if s.best() != nil {
 			return nil, fmt.Errorf("%s: the weights of the best epoch are gone: %w", path, os.ErrNotExist)
 		}
-		path = filepath.Join(newest.dir(dir), weightsName)
+		path = filepath.Join(newest.dir(dir), usableName(rec.Config))
 	}
 	if batch <= 0 {
 		batch = rec.Config.Batch

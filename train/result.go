@@ -35,7 +35,7 @@ func newResult(o *Options, rec *Record, s *state) *Result {
 		Parameters: rec.Parameters, Classes: len(rec.Classes),
 		TrainImages: rec.TrainImages, ValImages: rec.ValImages,
 		ImagesPerSec: share(float64(s.Images), s.TrainTime), Seconds: s.AllTime,
-		Checkpoint: filepath.Join(place{s.Epoch, s.Step}.dir(o.Out), weightsName),
+		Checkpoint: filepath.Join(place{s.Epoch, s.Step}.dir(o.Out), usableName(o.Config)),
 		Stopped:    s.Stopped,
 	}
 	if n := len(s.History); n > 0 {

@@ -99,19 +99,9 @@ func (j *job) epoch(ctx context.Context) error {
 		Epoch: s.Epoch + 1, Step: s.TotalSteps,
 		TrainLoss: s.EpochSums.meanLoss(), TrainAccuracy: s.EpochSums.accuracy(),
 	}
-	if j.val != nil {
-		v, err := j.validate(ctx)
-		if err != nil {
-			return err
-		}
-		p.Val = v
-	}
-	before := s.best()
-	best := p.Val != nil && (before == nil || p.Val.Loss < before.Val.Loss)
-	if best {
-		if err := j.saveBest(); err != nil {
-			return err
-		}
+	best, err := j.judge(ctx, &p)
+	if err != nil {
+		return err
 	}
 	// From here on nothing waits for ctx: the epoch is done or it is not.
 	if err := j.logs.epoch(&p, best); err != nil {
@@ -129,6 +119,23 @@ func (j *job) epoch(ctx context.Context) error {
 		return err
 	}
 	return j.save()
+}
+
+// judge validates an epoch's weights, or their average where there is one, and keeps the best so
+// far.
+func (j *job) judge(ctx context.Context, p *point) (best bool, err error) {
+	if j.val == nil {
+		return false, nil
+	}
+	j.average.swap()
+	defer j.average.swap()
+	if p.Val, err = j.validate(ctx); err != nil {
+		return false, err
+	}
+	if before := j.state.best(); before != nil && p.Val.Loss >= before.Val.Loss {
+		return false, nil
+	}
+	return true, j.saveBest()
 }
 
 func (j *job) validate(ctx context.Context) (*validation, error) {
@@ -157,15 +164,26 @@ func (j *job) saveBest() error {
 	return nil
 }
 
-// checkWeights looks for weights that are not finite: a gradient may overflow in a step whose
-// loss was still fine.
+// checkWeights looks for weights and sums of gradients that are not finite: a gradient may
+// overflow in a step whose loss was still fine.
 func (j *job) checkWeights() error {
-	for _, p := range j.net.Params() {
-		for _, v := range p.Data {
+	check := func(what, name string, values []float32) error {
+		for _, v := range values {
 			if v-v != 0 { // NaN or infinite
-				return fmt.Errorf("epoch %d, step %d: a weight of %s is %v: %w; %s",
-					j.state.Epoch+1, j.state.Step, p.Name, v, ErrDiverged, j.kept())
+				return fmt.Errorf("epoch %d, step %d: %s %s is %v: %w; %s",
+					j.state.Epoch+1, j.state.Step, what, name, v, ErrDiverged, j.kept())
 			}
+		}
+		return nil
+	}
+	for _, p := range j.net.Params() {
+		if err := check("a weight of", p.Name, p.Data); err != nil {
+			return err
+		}
+	}
+	for _, s := range j.grads.sums {
+		if err := check("a value of", s.Name, s.Data); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -8,12 +8,14 @@ const stateFormat = "vf2prep.checkpoint/1"
 // having stopped. Random numbers need no place here: they are keyed by epoch and image.
 type state struct {
 	Format     string  `json:"format"`
-	Epoch      int     `json:"epoch"`       // epochs that are done, validation included
-	Step       int     `json:"step"`        // steps that are done of the next epoch
-	TotalSteps int64   `json:"total_steps"` // of all epochs
-	EpochSums  sums    `json:"epoch_sums"`  // over the epoch so far
-	Window     sums    `json:"window"`      // since the last line of metrics
-	Images     int64   `json:"images"`      // trained on in all epochs
+	Epoch      int     `json:"epoch"`              // epochs that are done, validation included
+	Step       int     `json:"step"`               // steps that are done of the next epoch
+	TotalSteps int64   `json:"total_steps"`        // of all epochs
+	EpochSums  sums    `json:"epoch_sums"`         // over the epoch so far
+	Window     sums    `json:"window"`             // since the last line of metrics
+	Gathered   int     `json:"gathered,omitempty"` // labelled images whose gradients the next update has so far
+	Updates    int64   `json:"updates,omitempty"`  // of the weights so far; 0 in checkpoints older than Config.EMA, which alone asks for it
+	Images     int64   `json:"images"`             // trained on in all epochs
 	TrainTime  float64 `json:"train_seconds"`
 	AllTime    float64 `json:"seconds"` // with validation and checkpoints
 	History    []point `json:"history"`
@@ -24,6 +26,7 @@ type state struct {
 
 	Weights   string `json:"weights"` // digests of the files beside this one
 	Optimizer string `json:"optimizer"`
+	Average   string `json:"average,omitempty"`
 }
 
 // sums are running sums of the training's loss and accuracy.

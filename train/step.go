@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -59,8 +58,8 @@ func (j *job) steps(ctx context.Context) error {
 	return nil
 }
 
-// step trains on one batch. A batch of which nothing has a label counts as a step and changes
-// nothing.
+// step trains on one batch, and where a group of batches ends it updates the weights. A batch of
+// which nothing has a label counts as a step and changes nothing.
 func (j *job) step(b *loader.Batch) error {
 	s := j.state
 	j.rate = j.schedule.rate(s.TotalSteps, s.History)
@@ -87,15 +86,27 @@ func (j *job) step(b *loader.Batch) error {
 			}
 		}
 		loss = out.Loss
-		params := j.net.Params()
-		j.opt.step(params, slices.Repeat([]float64{j.rate}, len(params)))
+		j.grads.add(labels)
+		s.Gathered += labels
 	}
 	s.EpochSums.add(loss, correct, labels, b.N)
 	s.Window.add(loss, correct, labels, b.N)
 	s.Images += int64(b.N)
 	s.Step++
 	s.TotalSteps++
+	if j.groupEnds() && s.Gathered > 0 {
+		j.update(s.Gathered, s.Updates, j.rate)
+		s.Gathered = 0
+		s.Updates++
+	}
 	return nil
+}
+
+// groupEnds says whether the weights change now: after so many batches, and with the last one of
+// an epoch or of the run.
+func (j *job) groupEnds() bool {
+	step := j.state.Step
+	return step%max(j.o.Accumulate, 1) == 0 || step == j.train.Steps() || j.atMaxSteps()
 }
 
 // padded returns a batch of full size: the last one of an epoch is filled up with images of

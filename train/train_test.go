@@ -145,6 +145,9 @@ func outcome(t testing.TB, run string) map[string]string {
 		filepath.Join(newest.dir(run), weightsName),
 		filepath.Join(newest.dir(run), optimizerName),
 	}
+	if average := filepath.Join(newest.dir(run), averageName); exists(average) {
+		paths = append(paths, average)
+	}
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
 		if err != nil {

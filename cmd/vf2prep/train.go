@@ -27,7 +27,7 @@ is refused unless --restart throws the run away.
 Examples:
   vf2prep train --shards shards/ --arch seed-resnet-relu --optimizer adadelta --batch 4 --epochs 9 --seed 1 --out runs/first
   vf2prep train --shards shards/ --optimizer sgd --learning-rate 0.05 --weight-decay 5e-4 --batch 32 --epochs 30 --augment flip=0.5 --out runs/sgd
-  vf2prep train --shards shards/ --optimizer adam --schedule cosine --warmup 500 --batch 16 --epochs 30 --out runs/adam
+  vf2prep train --shards shards/ --optimizer adam --schedule cosine --warmup 500 --ema 0.999 --batch 16 --accumulate 4 --epochs 30 --out runs/adam
   vf2prep train --shards shards/ --sampler identity --identities 8 --images 4 --epochs 30 --out runs/balanced
   vf2prep train --config runs/first.yaml --json`,
 		Flags: []cli.Flag{
@@ -49,7 +49,10 @@ Examples:
 			&cli.Float64Flag{Name: "min-lr", Usage: "schedule cosine: learning rate at the end", DefaultText: "0"},
 			&cli.IntFlag{Name: "plateau-patience", Usage: "schedule plateau: epochs without a smaller validation loss before the rate falls", DefaultText: "3"},
 			&cli.IntFlag{Name: "plateau-drops", Usage: "schedule plateau: times that the rate falls at most", DefaultText: "2"},
-			&cli.IntFlag{Name: "batch", Value: 4, Usage: "images a step; of sampler identity: identities x images"},
+			&cli.IntFlag{Name: "accumulate", Value: 1, Usage: "batches whose gradients make one update of the weights; the last update of an epoch may take fewer"},
+			&cli.Float64Flag{Name: "clip-norm", Usage: "greatest length of the gradient, all parameters taken as one vector", DefaultText: "no limit"},
+			&cli.Float64Flag{Name: "ema", Usage: "validate and keep a running mean of the weights; share of it that stays each update, such as 0.999", DefaultText: "none"},
+			&cli.IntFlag{Name: "batch", Value: 4, Usage: "images a step, on which the network works at once; of sampler identity: identities x images"},
 			&cli.IntFlag{Name: "epochs", Value: 9, Usage: "times through the part train; may grow when a run goes on, but for schedule cosine"},
 			&cli.IntFlag{Name: "max-steps", Usage: "end after so many steps in all", DefaultText: "no limit"},
 			&cli.IntFlag{Name: "patience", Usage: "end after so many epochs without a smaller validation loss; of schedule plateau: after its last fall", DefaultText: "never"},
@@ -81,6 +84,7 @@ func (e *env) train(c *cli.Context) error {
 			Rho: c.Float64("rho"), Epsilon: c.Float64("epsilon"), Beta1: c.Float64("beta1"), Beta2: c.Float64("beta2"),
 			Schedule: c.String("schedule"), Warmup: c.Int("warmup"), Milestones: c.String("milestones"), Gamma: c.Float64("gamma"),
 			MinRate: c.Float64("min-lr"), PlateauPatience: c.Int("plateau-patience"), PlateauDrops: c.Int("plateau-drops"),
+			Accumulate: c.Int("accumulate"), ClipNorm: c.Float64("clip-norm"), EMA: c.Float64("ema"),
 			Batch: batch, Epochs: c.Int("epochs"), MaxSteps: c.Int("max-steps"), Patience: c.Int("patience"),
 			LogEvery: c.Int("log-every"), Seed: c.Uint64("seed"), Augment: c.String("augment"),
 			Sampler: c.String("sampler"), Identities: c.Int("identities"), Images: c.Int("images"),
