@@ -5,28 +5,19 @@ import (
 
 	"github.com/vf2prep/vf2prep/internal/safetensors"
 	"github.com/vf2prep/vf2prep/nn"
+	"github.com/vf2prep/vf2prep/nn/kernel"
 )
 
-// delta is Adadelta as Keras and PyTorch do it, with a learning rate that Zeiler's has not:
-//
-//	d = g + decay*w
-//	s = rho*s + (1-rho)*d*d           running mean of squared gradients
-//	u = d * sqrt(a+eps) / sqrt(s+eps)
-//	a = rho*a + (1-rho)*u*u           running mean of squared updates
-//	w = w - rate*u
-//
-// M. D. Zeiler, "ADADELTA: an adaptive learning rate method", arXiv:1212.5701, 2012.
+// delta is Adadelta; see [kernel.Adadelta].
 type delta struct {
 	rho, rest, eps, decay float32 // rest is 1-rho
-	threads               int
 	squares, updates      []safetensors.Floats
 }
 
-func newAdadelta(c Config, params []nn.Param, threads int) *delta {
+func newAdadelta(c Config, params []nn.Param) *delta {
 	return &delta{
 		rho: float32(c.Rho), rest: float32(1 - c.Rho),
 		eps: float32(c.Epsilon), decay: float32(c.WeightDecay),
-		threads: threads,
 		squares: zeros(params, "square_avg."), updates: zeros(params, "acc_delta."), // PyTorch's names
 	}
 }
@@ -41,23 +32,7 @@ func (o *delta) step(params []nn.Param, rates []float64) {
 		if !p.Decay {
 			decay = 0
 		}
-		rate, s, a := float32(rates[i]), o.squares[i].Data, o.updates[i].Data
-		ranges(len(s), o.threads, func(lo, hi int) {
-			o.stepRange(p.Data[lo:hi], p.Grad[lo:hi], s[lo:hi], a[lo:hi], rate, decay)
-		})
-	}
-}
-
-func (o *delta) stepRange(w, g, s, a []float32, rate, decay float32) {
-	g, s, a = g[:len(w)], s[:len(w)], a[:len(w)]
-	rho, rest, eps := o.rho, o.rest, o.eps
-	for i := range w {
-		d := g[i] + float32(decay*w[i])
-		si := float32(rho*s[i]) + float32(rest*float32(d*d))
-		u := root(a[i]+eps) / root(si+eps) * d
-		s[i] = si
-		a[i] = float32(rho*a[i]) + float32(rest*float32(u*u))
-		w[i] -= float32(rate * u)
+		kernel.Adadelta(p.Data, p.Grad, o.squares[i].Data, o.updates[i].Data, float32(rates[i]), o.rho, o.rest, o.eps, decay)
 	}
 }
 

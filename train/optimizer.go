@@ -23,11 +23,11 @@ type optimizer interface {
 func newOptimizer(c Config, params []nn.Param, threads int) optimizer {
 	switch c.Optimizer {
 	case sgd:
-		return newMomentum(c, params, threads)
+		return newMomentum(c, params)
 	case adam:
 		return newAdam(c, params, threads)
 	}
-	return newAdadelta(c, params, threads)
+	return newAdadelta(c, params)
 }
 
 // zeros returns memory of the parameters' shapes, named prefix + the parameter's name.
