@@ -20,9 +20,11 @@ var variants = map[string]func(*Options){
 	"accumulate": func(o *Options) { o.Accumulate = 2 },
 	"clip":       func(o *Options) { o.ClipNorm = 0.5 },
 	"ema":        func(o *Options) { o.EMA = 0.9 },
+	"freeze":     func(o *Options) { o.Freeze = "conv1.*,layer1.*" },
+	"scale":      func(o *Options) { o.RateScale = "fc.*=3" },
 	"together": func(o *Options) {
 		o.Optimizer, o.Schedule, o.Warmup, o.Accumulate, o.ClipNorm = adam, cosine, 2, 3, 1
-		o.EMA = 0.99
+		o.EMA, o.Freeze, o.RateScale = 0.99, "conv1.*", "*=0.5,fc.*=10"
 	},
 }
 
@@ -72,7 +74,7 @@ func TestPlainRecordsNameNoLaterOption(t *testing.T) {
 	}
 	for _, name := range []string{
 		"beta1", "beta2", "schedule", "warmup", "milestones", "gamma", "min_lr", "plateau_patience", "plateau_drops",
-		"accumulate", "clip_norm", "ema",
+		"accumulate", "clip_norm", "ema", "freeze", "lr_scale",
 	} {
 		if strings.Contains(string(text), `"`+name+`"`) {
 			t.Errorf("%s names %s:\n%s", RecordName, name, text)
@@ -87,23 +89,30 @@ func TestPlainRecordsNameNoLaterOption(t *testing.T) {
 func TestVariantsAreChecked(t *testing.T) {
 	good := usual(t)
 	for says, spoil := range map[string]func(o *Options){
-		"beta1 is 1, want 0 to less":             func(o *Options) { o.Optimizer, o.Beta1 = adam, 1 },
-		"beta2 is -0.1, want 0 to":               func(o *Options) { o.Optimizer, o.Beta2 = adam, -0.1 },
-		`schedule "linear", want constant, step`: func(o *Options) { o.Schedule = "linear" },
-		"warmup is -1, want 0":                   func(o *Options) { o.Warmup = -1 },
-		"schedule step without milestones":       func(o *Options) { o.Schedule = stepped },
-		`milestones "3,2", want epochs`:          func(o *Options) { o.Schedule, o.Milestones = stepped, "3,2" },
-		`milestones "0", want epochs`:            func(o *Options) { o.Schedule, o.Milestones = stepped, "0" },
-		`milestones "x", want epochs`:            func(o *Options) { o.Schedule, o.Milestones = stepped, "x" },
-		"gamma: only for schedule step or pl":    func(o *Options) { o.Schedule, o.Gamma = cosine, 0.1 },
-		"gamma is 1, want more than 0":           func(o *Options) { o.Schedule, o.Gamma = plateau, 1 },
-		"min lr: only for schedule cosine":       func(o *Options) { o.MinRate = 0.1 },
-		"min lr is 2, want 0 to less than the":   func(o *Options) { o.Schedule, o.MinRate = cosine, 2 },
-		"plateau patience: only for":             func(o *Options) { o.PlateauPatience = 1 },
-		"plateau drops is -1, want 1":            func(o *Options) { o.Schedule, o.PlateauDrops = plateau, -1 },
-		"accumulate is -2, want 1":               func(o *Options) { o.Accumulate = -2 },
-		"clip norm is -1, want 0":                func(o *Options) { o.ClipNorm = -1 },
-		"ema is 1, want 0":                       func(o *Options) { o.EMA = 1 },
+		"beta1 is 1, want 0 to less":              func(o *Options) { o.Optimizer, o.Beta1 = adam, 1 },
+		"beta2 is -0.1, want 0 to":                func(o *Options) { o.Optimizer, o.Beta2 = adam, -0.1 },
+		`schedule "linear", want constant, step`:  func(o *Options) { o.Schedule = "linear" },
+		"warmup is -1, want 0":                    func(o *Options) { o.Warmup = -1 },
+		"schedule step without milestones":        func(o *Options) { o.Schedule = stepped },
+		`milestones "3,2", want epochs`:           func(o *Options) { o.Schedule, o.Milestones = stepped, "3,2" },
+		`milestones "0", want epochs`:             func(o *Options) { o.Schedule, o.Milestones = stepped, "0" },
+		`milestones "x", want epochs`:             func(o *Options) { o.Schedule, o.Milestones = stepped, "x" },
+		"gamma: only for schedule step or pl":     func(o *Options) { o.Schedule, o.Gamma = cosine, 0.1 },
+		"gamma is 1, want more than 0":            func(o *Options) { o.Schedule, o.Gamma = plateau, 1 },
+		"min lr: only for schedule cosine":        func(o *Options) { o.MinRate = 0.1 },
+		"min lr is 2, want 0 to less than the":    func(o *Options) { o.Schedule, o.MinRate = cosine, 2 },
+		"plateau patience: only for":              func(o *Options) { o.PlateauPatience = 1 },
+		"plateau drops is -1, want 1":             func(o *Options) { o.Schedule, o.PlateauDrops = plateau, -1 },
+		"accumulate is -2, want 1":                func(o *Options) { o.Accumulate = -2 },
+		"clip norm is -1, want 0":                 func(o *Options) { o.ClipNorm = -1 },
+		"ema is 1, want 0":                        func(o *Options) { o.EMA = 1 },
+		`freeze: pattern "conv9.*" matches none`:  func(o *Options) { o.Freeze = "conv1.*, conv9.*" },
+		"of the parameters: conv1.weight, conv1.": func(o *Options) { o.Freeze = "stem" },
+		`freeze: pattern "[": syntax error`:       func(o *Options) { o.Freeze = "[" },
+		"freeze: * leaves no parameter":           func(o *Options) { o.Freeze = "*" },
+		`lr scale: pattern "head" matches none`:   func(o *Options) { o.RateScale = "head=2" },
+		`lr scale: "fc.*", want a pattern and`:    func(o *Options) { o.RateScale = "fc.*" },
+		`lr scale: "fc.*=0", want a pattern`:      func(o *Options) { o.RateScale = "fc.*=0" },
 	} {
 		o := good
 		spoil(&o)

@@ -95,8 +95,8 @@ func newJob(o *Options, set *shard.Set) (*job, error) {
 	for _, p := range net.Params() {
 		j.rec.Parameters += len(p.Data)
 	}
-	j.learner = newLearner(o.Config, net, o.Threads)
-	return j, nil
+	j.learner, err = newLearner(o.Config, net, o.Threads)
+	return j, err
 }
 
 // labelled counts the samples of a part that have a label and checks that it is a class.

@@ -10,21 +10,27 @@ import (
 // learner is the network with all that its training changes or remembers.
 type learner struct {
 	net     *nn.Network
-	params  []nn.Param
-	clip    float64 // longest gradient, 0: any
+	params  []nn.Param // those that are trained
+	scales  []float64  // of the learning rate, one for each of params
+	clip    float64    // longest gradient, 0: any
 	opt     optimizer
 	grads   *gradients
 	average *average
 }
 
-func newLearner(c Config, net *nn.Network, threads int) *learner {
-	params := net.Params()
+// newLearner fails with an [ErrOption] where the configuration names parameters that the network
+// has not.
+func newLearner(c Config, net *nn.Network, threads int) (*learner, error) {
+	params, scales, err := choose(c, net.Params())
+	if err != nil {
+		return nil, err
+	}
 	return &learner{
-		net: net, params: params, clip: c.ClipNorm,
+		net: net, params: params, scales: scales, clip: c.ClipNorm,
 		opt:     newOptimizer(c, params, threads),
 		grads:   newGradients(c, params, threads),
 		average: newAverage(c, params, threads),
-	}
+	}, nil
 }
 
 // update moves the weights by the mean gradient of so many images; updates counts those before it.
@@ -33,7 +39,11 @@ func (l *learner) update(images int, updates int64, rate float64) {
 	if l.clip > 0 {
 		clipNorm(l.params, l.clip)
 	}
-	l.opt.step(l.params, slices.Repeat([]float64{rate}, len(l.params)))
+	rates := make([]float64, len(l.scales))
+	for i, s := range l.scales {
+		rates[i] = rate * s
+	}
+	l.opt.step(l.params, rates)
 	l.average.update(updates)
 }
 

@@ -53,6 +53,8 @@ type Config struct {
 	Accumulate int     `json:"accumulate,omitempty"` // batches that the weights change after; 0: each
 	ClipNorm   float64 `json:"clip_norm,omitempty"`  // longest gradient, all parameters taken as one vector; 0: any
 	EMA        float64 `json:"ema,omitempty"`        // decay of the running mean of the weights, which is kept instead of them; 0: none
+	Freeze     string  `json:"freeze,omitempty"`     // patterns of parameters that stay as they are, "conv1.*,layer1.*"
+	RateScale  string  `json:"lr_scale,omitempty"`   // factors of the learning rate by pattern, "fc.*=10"
 
 	Batch      int    `json:"batch"`     // images a step
 	Epochs     int    `json:"epochs"`    // may grow from run to run
@@ -135,6 +137,8 @@ func (o *Options) complete() error {
 	if o.Accumulate == 1 {
 		o.Accumulate = 0
 	}
+	o.Freeze = strings.Join(list(o.Freeze), ",")
+	o.RateScale = strings.Join(list(o.RateScale), ",")
 	for _, c := range []struct {
 		name  string
 		value float64
