@@ -145,7 +145,7 @@ func (cfg Config) plan() (*plan, error) {
 	}
 	for _, pattern := range cfg.Frozen {
 		if _, err := path.Match(pattern, ""); err != nil {
-			errs = append(errs, fmt.Errorf("%s: frozen %q: %w", cfg.Arch, pattern, err))
+			errs = append(errs, fmt.Errorf("%s: freeze: pattern %q: %w", cfg.Arch, pattern, err))
 		}
 	}
 	if errs != nil {

@@ -352,6 +352,11 @@ func (s *File) Key(i int) string {
 // Label returns the class of sample i, -1 for none.
 func (s *File) Label(i int) int32 { return int32(binary.LittleEndian.Uint32(s.labels[4*i:])) }
 
+// Person returns age, in years, NaN unknown, and gender, -1 unknown, of sample i.
+func (s *File) Person(i int) (age float32, gender int8) {
+	return float32At(s.ages, i), int8(s.genders[i])
+}
+
 func (s *File) image(i int) []byte {
 	if s.jpeg {
 		from, to := binary.LittleEndian.Uint64(s.imageOffsets[8*i:]), binary.LittleEndian.Uint64(s.imageOffsets[8*i+8:])

@@ -132,6 +132,16 @@ func (p *Part) Label(i int) (int32, error) {
 	return f.Label(j), nil
 }
 
+// Person returns age and gender of sample i without touching its pixels; see [File.Person].
+func (p *Part) Person(i int) (age float32, gender int8, err error) {
+	f, j, err := p.locate(i)
+	if err != nil {
+		return 0, -1, err
+	}
+	age, gender = f.Person(j)
+	return age, gender, nil
+}
+
 // Key returns the key of sample i without touching its pixels.
 func (p *Part) Key(i int) (string, error) {
 	f, j, err := p.locate(i)

@@ -22,6 +22,8 @@ var variants = map[string]func(*Options){
 	"ema":        func(o *Options) { o.EMA = 0.9 },
 	"freeze":     func(o *Options) { o.Freeze = "conv1.*,layer1.*" },
 	"scale":      func(o *Options) { o.RateScale = "fc.*=3" },
+	"smoothing":  func(o *Options) { o.LabelSmoothing = 0.1 },
+	"embedding":  func(o *Options) { o.Embedding, o.EmbeddingBias = 6, true },
 	"together": func(o *Options) {
 		o.Optimizer, o.Schedule, o.Warmup, o.Accumulate, o.ClipNorm = adam, cosine, 2, 3, 1
 		o.EMA, o.Freeze, o.RateScale = 0.99, "conv1.*", "*=0.5,fc.*=10"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vf2prep/vf2prep/augment"
+	"github.com/vf2prep/vf2prep/internal/digest"
 	"github.com/vf2prep/vf2prep/internal/progress"
 	"github.com/vf2prep/vf2prep/loader"
 	"github.com/vf2prep/vf2prep/nn"
@@ -62,19 +63,12 @@ func newJob(o *Options, set *shard.Set) (*job, error) {
 	}
 	c, h, w := j.train.Shape()
 	j.rec = newRecord(o, x, set.Digest(), c, h, w)
-	if j.rec.TrainImages, err = labelled(set, "train"); err != nil {
+	cfg, err := o.Config.network(c, h, w, len(x.Classes), o.Batch)
+	if err != nil {
 		return nil, err
 	}
-	if j.rec.TrainImages == 0 {
-		return nil, fmt.Errorf("%s: part train: none of %d images has a label", o.Shards, j.train.Len())
-	}
-	if o.Batch > j.rec.TrainImages {
-		return nil, fmt.Errorf("%w: batch of %d images, part train of %s has only %d with a label", ErrOption, o.Batch, o.Shards, j.rec.TrainImages)
-	}
-	if _, there := x.Parts["val"]; there {
-		if j.rec.ValImages, err = labelled(set, "val"); err != nil {
-			return nil, err
-		}
+	if err := j.count(set, cfg.Heads); err != nil {
+		return nil, err
 	}
 	if j.rec.ValImages > 0 {
 		j.val, err = loader.New(set, "val", loader.Options{Batch: o.Batch, Seed: o.Seed, Augment: pipeline, Workers: o.Threads})
@@ -86,40 +80,44 @@ func newJob(o *Options, set *shard.Set) (*job, error) {
 		return nil, fmt.Errorf("%w: schedule %s, %s has no labelled part val to go by", ErrOption, plateau, o.Shards)
 	}
 	j.schedule = newSchedule(o.Config, j.train.Steps())
-	net, err := nn.New(nn.Config{
-		Arch: o.Arch, Channels: c, Height: h, Width: w, Classes: len(x.Classes), Batch: o.Batch, Seed: o.Seed,
-	})
+	net, err := nn.New(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOption, err)
 	}
 	for _, p := range net.Params() {
 		j.rec.Parameters += len(p.Data)
 	}
+	if o.Init != "" {
+		if j.rec.Inputs.Init, err = digest.File(o.Init); err != nil {
+			return nil, err
+		}
+		if j.rec.Fresh, err = net.Init(o.Init); err != nil {
+			return nil, err
+		}
+	}
 	j.learner, err = newLearner(o.Config, net, o.Threads)
 	return j, err
 }
 
-// labelled counts the samples of a part that have a label and checks that it is a class.
-func labelled(set *shard.Set, name string) (n int, err error) {
-	part, err := set.Part(name)
+// count looks for what the heads are to learn in both parts.
+func (j *job) count(set *shard.Set, heads []nn.Head) error {
+	o := j.o
+	byHead, any, err := known(set, "train", heads)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	classes := len(set.Index().Classes)
-	for i := range part.Len() {
-		label, err := part.Label(i)
-		if err != nil {
-			return 0, err
-		}
-		if int(label) >= classes {
-			key, _ := part.Key(i)
-			return 0, fmt.Errorf("part %s: %s has label %d, there are %d classes: %w", name, key, label, classes, shard.ErrCorrupt)
-		}
-		if label >= 0 {
-			n++
+	for _, h := range heads {
+		if byHead[h.Kind] == 0 {
+			return fmt.Errorf("%s: part train: none of %d images has a label for head %s", o.Shards, j.train.Len(), h.Kind)
 		}
 	}
-	return n, nil
+	if j.rec.TrainImages = any; o.Batch > any {
+		return fmt.Errorf("%w: batch of %d images, part train of %s has only %d with a label", ErrOption, o.Batch, o.Shards, any)
+	}
+	if _, there := set.Index().Parts["val"]; there {
+		_, j.rec.ValImages, err = known(set, "val", heads)
+	}
+	return err
 }
 
 // open prepares the run directory, which is locked: it begins a run or finds the place where one

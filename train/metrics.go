@@ -37,6 +37,9 @@ type epochLine struct {
 	ValLoss       *float64 `json:"val_loss,omitempty"`
 	ValTop1       *float64 `json:"val_top1,omitempty"`
 	ValTop5       *float64 `json:"val_top5,omitempty"`
+	ValGender     *float64 `json:"val_gender,omitempty"`
+	ValAge        *float64 `json:"val_age_mae,omitempty"`
+	ValTriplet    *float64 `json:"val_triplet,omitempty"`
 	Best          bool     `json:"best"` // the smallest validation loss so far
 }
 
@@ -149,6 +152,15 @@ func (l *logs) epoch(p *point, best bool) error {
 			tfevents.Scalar{Tag: "epoch/val_loss", Value: v.Loss},
 			tfevents.Scalar{Tag: "epoch/val_top1", Value: v.Top1},
 			tfevents.Scalar{Tag: "epoch/val_top5", Value: v.Top5})
+		line.ValGender, line.ValAge, line.ValTriplet = v.Gender, v.Age, v.Triplet
+		for _, s := range []struct {
+			tag   string
+			value *float64
+		}{{"epoch/val_gender", v.Gender}, {"epoch/val_age_mae", v.Age}, {"epoch/val_triplet", v.Triplet}} {
+			if s.value != nil {
+				scalars = append(scalars, tfevents.Scalar{Tag: s.tag, Value: *s.value})
+			}
+		}
 	}
 	return l.line(line, p.Step, scalars...)
 }

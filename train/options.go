@@ -23,6 +23,7 @@ type Options struct {
 
 	CheckpointEvery    int           // steps between checkpoints; 0: by time only
 	CheckpointInterval time.Duration // at most this long between checkpoints; 0: 60 s, < 0: by steps only
+	Init               string        // weights to begin with, a safetensors file with PyTorch's names; "": the seed's
 	Threads            int           // 0: GOMAXPROCS, which any other number sets while Run lasts; never changes the outcome
 	Restart            bool          // forget what the run directory holds and begin anew
 	Command            []string      // the command line, for run.json
@@ -55,6 +56,14 @@ type Config struct {
 	EMA        float64 `json:"ema,omitempty"`        // decay of the running mean of the weights, which is kept instead of them; 0: none
 	Freeze     string  `json:"freeze,omitempty"`     // patterns of parameters that stay as they are, "conv1.*,layer1.*"
 	RateScale  string  `json:"lr_scale,omitempty"`   // factors of the learning rate by pattern, "fc.*=10"
+
+	Heads          string  `json:"heads,omitempty"`           // as nn.ParseHeads reads it; "": identity
+	Embedding      int     `json:"embedding,omitempty"`       // width of a fully connected layer before the heads; 0: none
+	EmbeddingBias  bool    `json:"embedding_bias,omitempty"`  // of that layer
+	Alpha          float64 `json:"alpha,omitempty"`           // the triplet loss's margin; 0: 0.2
+	Mining         string  `json:"mining,omitempty"`          // which triplets count; "": semi-hard
+	LabelSmoothing float64 `json:"label_smoothing,omitempty"` // share of a label that is spread over all classes
+	Dropout        float64 `json:"dropout,omitempty"`         // share of features that training drops, in networks with a place for it
 
 	Batch      int    `json:"batch"`     // images a step
 	Epochs     int    `json:"epochs"`    // may grow from run to run

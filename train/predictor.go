@@ -53,10 +53,11 @@ func OpenRun(dir string, batch int) (*Predictor, error) {
 	if batch <= 0 {
 		batch = rec.Config.Batch
 	}
-	net, err := nn.New(nn.Config{
-		Arch: rec.Config.Arch, Channels: rec.Input.Channels, Height: rec.Input.Height, Width: rec.Input.Width,
-		Classes: len(rec.Classes), Batch: batch, Seed: rec.Config.Seed,
-	})
+	cfg, err := rec.Config.network(rec.Input.Channels, rec.Input.Height, rec.Input.Width, len(rec.Classes), batch)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	net, err := nn.New(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}

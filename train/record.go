@@ -42,7 +42,8 @@ type Record struct {
 	TrainImages int `json:"train_images"` // those with a label
 	ValImages   int `json:"val_images"`   // those with a label
 
-	Classes []string `json:"classes"` // identity by output
+	Fresh   []string `json:"fresh,omitempty"` // parameters that the first weights' file had no values for
+	Classes []string `json:"classes"`         // identity by output
 }
 
 // Inputs are the digests of what a run was made from.
@@ -51,6 +52,7 @@ type Inputs struct {
 	Recipe   string `json:"recipe"`
 	Split    string `json:"split"`
 	Manifest string `json:"manifest"`
+	Init     string `json:"init,omitempty"` // the first weights' file
 }
 
 // Input says what the network takes: planes in the order of Order, x = byte/Divide - Subtract.

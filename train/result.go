@@ -22,6 +22,8 @@ type Result struct {
 	ValLoss   *float64 `json:"val_loss"`
 	ValTop1   *float64 `json:"val_top1"`
 	ValTop5   *float64 `json:"val_top5"`
+	ValGender *float64 `json:"val_gender,omitempty"`  // share of genders that are right
+	ValAge    *float64 `json:"val_age_mae,omitempty"` // mean absolute error, years
 
 	Checkpoint      string `json:"checkpoint"`       // the kept weights
 	Stopped         string `json:"stopped"`          // why it ended before its last epoch: "patience", "max-steps" or ""
@@ -43,6 +45,7 @@ func newResult(o *Options, rec *Record, s *state) *Result {
 	}
 	if b := s.best(); b != nil {
 		r.BestEpoch, r.ValLoss, r.ValTop1, r.ValTop5 = &b.Epoch, &b.Val.Loss, &b.Val.Top1, &b.Val.Top5
+		r.ValGender, r.ValAge = b.Val.Gender, b.Val.Age
 		r.Checkpoint = filepath.Join(o.Out, BestName)
 	}
 	return r

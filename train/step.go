@@ -59,20 +59,16 @@ func (j *job) steps(ctx context.Context) error {
 }
 
 // step trains on one batch, and where a group of batches ends it updates the weights. A batch of
-// which nothing has a label counts as a step and changes nothing.
+// which nothing has a target counts as a step and changes nothing.
 func (j *job) step(b *loader.Batch) error {
 	s := j.state
 	j.rate = j.schedule.rate(s.TotalSteps, s.History)
-	labels := 0
-	for _, l := range b.Label[:b.N] {
-		if l >= 0 {
-			labels++
-		}
-	}
+	labels := j.targets(b)
 	loss, correct := 0.0, 0
 	if labels > 0 {
-		x, label := j.padded(b)
-		out, err := j.net.Step(x, label)
+		x, targets := j.padded(b)
+		j.net.At(s.TotalSteps)
+		out, err := j.net.Learn(x, targets)
 		if err != nil {
 			return fmt.Errorf("%s: %w", j.where(b), err)
 		}
@@ -81,7 +77,7 @@ func (j *job) step(b *loader.Batch) error {
 		}
 		classes := len(j.rec.Classes)
 		for i, l := range b.Label[:b.N] {
-			if l >= 0 && rank(out.Logits[i*classes:(i+1)*classes], int(l)) == 0 {
+			if l >= 0 && out.Logits != nil && rank(out.Logits[i*classes:(i+1)*classes], int(l)) == 0 {
 				correct++
 			}
 		}
@@ -107,23 +103,6 @@ func (j *job) step(b *loader.Batch) error {
 func (j *job) groupEnds() bool {
 	step := j.state.Step
 	return step%max(j.o.Accumulate, 1) == 0 || step == j.train.Steps() || j.atMaxSteps()
-}
-
-// padded returns a batch of full size: the last one of an epoch is filled up with images of
-// zeros and without a label, which the loss leaves out.
-func (j *job) padded(b *loader.Batch) ([]float32, []int32) {
-	if b.N == j.o.Batch {
-		return b.X, b.Label
-	}
-	c, h, w := j.train.Shape()
-	x := make([]float32, j.o.Batch*c*h*w)
-	copy(x, b.X)
-	label := make([]int32, j.o.Batch)
-	for i := range label {
-		label[i] = -1
-	}
-	copy(label, b.Label[:b.N])
-	return x, label
 }
 
 // where names the step of a batch, counted from 1.

@@ -54,6 +54,14 @@ Examples:
 			&cli.Float64Flag{Name: "ema", Usage: "validate and keep a running mean of the weights; share of it that stays each update, such as 0.999", DefaultText: "none"},
 			&cli.StringFlag{Name: "freeze", Usage: "`PATTERNS` of parameters that stay as they are, such as 'conv1.*,layer1.*'; for names see model summary", DefaultText: "none"},
 			&cli.StringFlag{Name: "lr-scale", Usage: "`FACTORS` of the learning rate by patterns of parameters, such as 'fc.*=10'; the last that matches counts", DefaultText: "1 for each"},
+			&cli.StringFlag{Name: "init", Usage: "begin with the weights of `FILE`, safetensors with PyTorch's names; heads of another shape keep the seed's", DefaultText: "the seed's"},
+			&cli.StringFlag{Name: "heads", Usage: "what is learnt, with weights of the losses: identity, gender, age, age-rank, triplet, such as identity,gender=0.3,age=0.3", DefaultText: "identity"},
+			&cli.IntFlag{Name: "embedding", Usage: "width of a fully connected layer before the heads", DefaultText: "none"},
+			&cli.BoolFlag{Name: "embedding-bias", Usage: "give that layer a bias"},
+			&cli.Float64Flag{Name: "alpha", Usage: "head triplet: margin between squared distances of features of length 1", DefaultText: "0.2"},
+			&cli.StringFlag{Name: "mining", Usage: "head triplet: which triplets of a batch count: all, semi-hard or hard", DefaultText: "semi-hard"},
+			&cli.Float64Flag{Name: "label-smoothing", Usage: "share of an identity's label that is spread over all identities"},
+			&cli.Float64Flag{Name: "dropout", Usage: "vgg16: share of features that training drops before each fully connected layer but the first"},
 			&cli.IntFlag{Name: "batch", Value: 4, Usage: "images a step; of sampler identity: identities x images"},
 			&cli.IntFlag{Name: "epochs", Value: 9, Usage: "times through the part train; may grow when a run goes on, but for schedule cosine"},
 			&cli.IntFlag{Name: "max-steps", Usage: "end after so many steps in all", DefaultText: "no limit"},
@@ -88,11 +96,13 @@ func (e *env) train(c *cli.Context) error {
 			MinRate: c.Float64("min-lr"), PlateauPatience: c.Int("plateau-patience"), PlateauDrops: c.Int("plateau-drops"),
 			Accumulate: c.Int("accumulate"), ClipNorm: c.Float64("clip-norm"), EMA: c.Float64("ema"),
 			Freeze: c.String("freeze"), RateScale: c.String("lr-scale"),
+			Heads: c.String("heads"), Embedding: c.Int("embedding"), EmbeddingBias: c.Bool("embedding-bias"),
+			Alpha: c.Float64("alpha"), Mining: c.String("mining"), LabelSmoothing: c.Float64("label-smoothing"), Dropout: c.Float64("dropout"),
 			Batch: batch, Epochs: c.Int("epochs"), MaxSteps: c.Int("max-steps"), Patience: c.Int("patience"),
 			LogEvery: c.Int("log-every"), Seed: c.Uint64("seed"), Augment: c.String("augment"),
 			Sampler: c.String("sampler"), Identities: c.Int("identities"), Images: c.Int("images"),
 		},
-		CheckpointEvery: c.Int("checkpoint-every"), CheckpointInterval: c.Duration("checkpoint-interval"),
+		Init: c.String("init"), CheckpointEvery: c.Int("checkpoint-every"), CheckpointInterval: c.Duration("checkpoint-interval"),
 		Threads: c.Int("threads"), Restart: c.Bool("restart"),
 		Command: commandLine(c), Progress: e.progress(c),
 	})
@@ -125,6 +135,12 @@ func printRun(w io.Writer, r *train.Result) {
 	if r.BestEpoch != nil {
 		fmt.Fprintf(w, "val       loss %.4f, top-1 %.1f %%, top-5 %.1f %% of %d images, after epoch %d\n",
 			*r.ValLoss, 100**r.ValTop1, 100**r.ValTop5, r.ValImages, *r.BestEpoch)
+		if r.ValGender != nil {
+			fmt.Fprintf(w, "          gender %.1f %%\n", 100**r.ValGender)
+		}
+		if r.ValAge != nil {
+			fmt.Fprintf(w, "          age %.2f years off in the mean\n", *r.ValAge)
+		}
 	} else {
 		fmt.Fprintln(w, "val       no image with a label: the newest weights are kept")
 	}
