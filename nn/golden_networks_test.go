@@ -90,7 +90,9 @@ func TestNetworksAgreeWithPyTorch(t *testing.T) {
 					}
 				}
 			}
-			if !testing.Short() {
+			// In inference the running statistics decide. Without any, the logits would only show once
+			// more how far a ReLU or a pooling that tips over in the last steps has led the weights.
+			if len(n.Statistics()) > 0 && !testing.Short() {
 				fillHashed(x, arch+"/eval", 1)
 				out, err := n.Infer(x, golden.Batch)
 				if err != nil {
