@@ -3304,6 +3304,53 @@ TEXT ·transpose512(SB), NOSPLIT, $0-32
 	VZEROUPPER
 	RET
 
+// func maxRow512(x *float32, y *float32, from *uint8, cols int, kh int, kw int, first int32, xStep uintptr, xRow uintptr)
+// Requires: AVX, AVX512F
+TEXT ·maxRow512(SB), NOSPLIT, $0-72
+	MOVQ         x+0(FP), AX
+	MOVQ         y+8(FP), CX
+	MOVQ         from+16(FP), DX
+	MOVQ         cols+24(FP), BX
+	MOVQ         xStep+56(FP), SI
+	MOVQ         xRow+64(FP), DI
+	MOVL         first+48(FP), R8
+	VPBROADCASTD R8, Z0
+	MOVL         $0x00000001, R8
+	VPBROADCASTD R8, Z1
+
+column:
+	VMOVUPS   (AX), Z2
+	VMOVDQA32 Z0, Z4
+	VMOVDQA32 Z0, Z5
+	MOVQ      AX, R8
+	MOVQ      kh+32(FP), R10
+
+row:
+	MOVQ R8, R9
+	MOVQ kw+40(FP), R11
+
+pixel:
+	VMOVUPS   (R9), Z3
+	VCMPPS    $0x01, Z3, Z2, K1
+	VMOVAPS   Z3, K1, Z2
+	VMOVDQA32 Z5, K1, Z4
+	VPADDD    Z1, Z5, Z5
+	ADDQ      $0x40, R9
+	DECQ      R11
+	JNZ       pixel
+	ADDQ      DI, R8
+	DECQ      R10
+	JNZ       row
+	VMOVUPS   Z2, (CX)
+	VPMOVDB   Z4, (DX)
+	ADDQ      SI, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x10, DX
+	DECQ      BX
+	JNZ       column
+	VZEROUPPER
+	RET
+
 // func conv256_6x16(t *uintptr)
 // Requires: AVX, FMA3
 TEXT ·conv256_6x16(SB), NOSPLIT, $0-8

@@ -58,4 +58,5 @@ func momentum256(int, *float32, *float32, *float32, float32, float32, float32) {
 func adadelta256(int, *float32, *float32, *float32, *float32, float32, float32, float32, float32, float32) {
 	missing()
 }
-func transpose512(*float32, *int, *float32, *int) { missing() }
+func transpose512(*float32, *int, *float32, *int)                                  { missing() }
+func maxRow512(*float32, *float32, *uint8, int, int, int, int32, uintptr, uintptr) { missing() }

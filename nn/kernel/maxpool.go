@@ -30,43 +30,69 @@ func (p *MaxPool) Forward(n int, x, y []float32, backward bool) {
 	nb := p.In.Blocks()
 	Parallel(n*nb*p.Out.H, func(i int) {
 		row, b, sample := i%p.Out.H, i/p.Out.H%nb, i/p.Out.H/nb
-		to := y[p.Out.at(sample, b)+row*p.Out.Row():]
+		to := y[p.Out.at(sample, b)+row*p.Out.Row():][:p.Out.W*BlockSize]
 		plane := p.In.at(sample, b)
 		top := row*p.Stride - p.Pad
-		for c := range p.Out.W {
-			left := c*p.Stride - p.Pad
-			var best vec
-			var from [BlockSize]uint8
-			first := true
-			for ky := max(0, -top); ky < min(p.K, p.In.H-top); ky++ {
-				for kx := max(0, -left); kx < min(p.K, p.In.W-left); kx++ {
-					v := (*vec)(x[plane+(top+ky)*p.In.Row()+(left+kx)*BlockSize:])
-					if first {
-						best, first = *v, false
-						for l := range from {
-							from[l] = uint8(ky*p.K + kx)
-						}
-						continue
-					}
-					if !backward {
-						for l, s := range v {
-							best[l] = max(best[l], s)
-						}
-						continue
-					}
-					for l, s := range v {
-						if s > best[l] {
-							best[l], from[l] = s, uint8(ky*p.K+kx)
-						}
-					}
-				}
-			}
-			*(*vec)(to[c*BlockSize:]) = best
-			if backward {
-				*(*[BlockSize]uint8)(p.from[(i*p.Out.W+c)*BlockSize:]) = from
-			}
+		var from []uint8
+		if backward {
+			from = p.from[i*p.Out.W*BlockSize:][:p.Out.W*BlockSize]
+		}
+		first, end := p.whole()
+		if !backward || inForce != avx512 || first >= end {
+			first, end = p.Out.W, p.Out.W
+		}
+		for c := range first {
+			p.window(x, plane, top, c, to, from)
+		}
+		if first < end {
+			ky := max(0, -top)
+			rows := min(p.K, p.In.H-top) - ky
+			left := first*p.Stride - p.Pad
+			at := plane + (top+ky)*p.In.Row() + left*BlockSize
+			_ = x[at+(rows-1)*p.In.Row()+((end-first-1)*p.Stride+p.K)*BlockSize-1]
+			maxRow512(&x[at], &to[first*BlockSize], &from[first*BlockSize], end-first, rows, p.K, int32(ky*p.K),
+				uintptr(4*p.Stride*BlockSize), uintptr(4*p.In.Row()))
+		}
+		for c := end; c < p.Out.W; c++ {
+			p.window(x, plane, top, c, to, from)
 		}
 	})
+}
+
+// whole returns the outputs of a row whose windows lie within the map from left to right.
+func (p *MaxPool) whole() (first, end int) {
+	first = (p.Pad + p.Stride - 1) / p.Stride
+	return first, min((p.In.W+p.Pad-p.K)/p.Stride+1, p.Out.W)
+}
+
+// window computes output c of a row whose windows begin at row top of the map; from is nil where
+// nobody asks where the numbers came from.
+func (p *MaxPool) window(x []float32, plane, top, c int, to []float32, from []uint8) {
+	left := c*p.Stride - p.Pad
+	var best vec
+	var tap [BlockSize]uint8
+	first := true
+	for ky := max(0, -top); ky < min(p.K, p.In.H-top); ky++ {
+		for kx := max(0, -left); kx < min(p.K, p.In.W-left); kx++ {
+			v := (*vec)(x[plane+(top+ky)*p.In.Row()+(left+kx)*BlockSize:])
+			if first {
+				best, first = *v, false
+				for l := range tap {
+					tap[l] = uint8(ky*p.K + kx)
+				}
+				continue
+			}
+			for l, s := range v {
+				if s > best[l] {
+					best[l], tap[l] = s, uint8(ky*p.K+kx)
+				}
+			}
+		}
+	}
+	*(*vec)(to[c*BlockSize:]) = best
+	if from != nil {
+		*(*[BlockSize]uint8)(from[c*BlockSize:]) = tap
+	}
 }
 
 // Backward computes dx from dy after a Forward of all samples.

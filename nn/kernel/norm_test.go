@@ -148,9 +148,11 @@ func TestNormOfConstants(t *testing.T) {
 	}
 }
 
-func TestMaxPool(t *testing.T) {
+func TestMaxPool(t *testing.T) { eachLevel(t, testMaxPool) }
+
+func testMaxPool(t *testing.T) {
 	for _, c := range []struct{ n, c, h, w, k, stride, pad int }{
-		{2, 20, 8, 9, 3, 2, 1}, {1, 16, 6, 4, 2, 2, 0}, {1, 16, 7, 7, 2, 2, 0}, {2, 16, 5, 5, 3, 1, 1}, {1, 16, 1, 1, 3, 2, 1},
+		{2, 20, 8, 9, 3, 2, 1}, {1, 16, 6, 4, 2, 2, 0}, {1, 16, 7, 7, 2, 2, 0}, {2, 16, 5, 5, 3, 1, 1}, {1, 16, 1, 1, 3, 2, 1}, {1, 32, 13, 16, 3, 2, 1}, {1, 16, 9, 8, 5, 3, 2},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			oh, ow := (c.h+2*c.pad-c.k)/c.stride+1, (c.w+2*c.pad-c.k)/c.stride+1

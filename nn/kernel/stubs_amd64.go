@@ -159,6 +159,11 @@ func adadelta512(n int, w *float32, grad *float32, squares *float32, updates *fl
 //go:noescape
 func transpose512(src *float32, from *int, dst *float32, to *int)
 
+// maxRow512 writes the largest numbers of windows side by side, and where in the window they were.
+//
+//go:noescape
+func maxRow512(x *float32, y *float32, from *uint8, cols int, kh int, kw int, first int32, xStep uintptr, xRow uintptr)
+
 // conv256_6x16 computes 6 windows of 16 channels.
 //
 //go:noescape

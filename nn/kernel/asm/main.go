@@ -20,6 +20,7 @@ func main() {
 		optimizers(s)
 		if s.wide() {
 			transpose(s)
+			maxRow(s)
 		}
 	}
 	Generate()
