@@ -47,9 +47,6 @@ var (
 	sizesPortable = []int{1}
 )
 
-// maxWindows is the largest of them.
-const maxWindows = 28
-
 // outerTile is what a micro-kernel of the gradient of weights computes: the products of some
 // values of x, side by side, with a block of g, summed over columns, rows and images and added to
 // sum. Distances are in bytes.
