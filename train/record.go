@@ -160,24 +160,8 @@ func readJSON(path string, limit int64, v any) error {
 // sorted: "batch: 4 there, 8 wanted". More epochs are no difference, but to a cosine, which is
 // stretched over all of them.
 func (r *Record) differences(want *Record) []string {
-	flat := func(r *Record) map[string]string {
-		out := map[string]string{}
-		for prefix, part := range map[string]any{"": r.Config, "digest of ": r.Inputs, "input ": r.Input} {
-			b, err := json.Marshal(part)
-			if err != nil {
-				panic("train: " + err.Error()) // plain numbers and text, checked to be finite
-			}
-			var fields map[string]json.RawMessage
-			if err := json.Unmarshal(b, &fields); err != nil {
-				panic("train: " + err.Error())
-			}
-			for name, value := range fields {
-				out[prefix+name] = string(value)
-			}
-		}
-		return out
-	}
-	a, b := flat(r), flat(want)
+	a := fields(map[string]any{"": r.Config, "digest of ": r.Inputs, "input ": r.Input})
+	b := fields(map[string]any{"": want.Config, "digest of ": want.Inputs, "input ": want.Input})
 	if want.Config.Epochs >= r.Config.Epochs && want.Config.Schedule != cosine {
 		delete(a, "epochs")
 		delete(b, "epochs")
@@ -196,5 +180,24 @@ func (r *Record) differences(want *Record) []string {
 		}
 	}
 	slices.Sort(out)
+	return out
+}
+
+// fields is the JSON of each field of some structs, by name; a struct's key goes before its names.
+func fields(structs map[string]any) map[string]string {
+	out := map[string]string{}
+	for prefix, v := range structs {
+		b, err := json.Marshal(v)
+		if err != nil {
+			panic("train: " + err.Error()) // plain numbers and text, checked to be finite
+		}
+		var values map[string]json.RawMessage
+		if err := json.Unmarshal(b, &values); err != nil {
+			panic("train: " + err.Error())
+		}
+		for name, value := range values {
+			out[prefix+name] = string(value)
+		}
+	}
 	return out
 }

@@ -69,6 +69,7 @@ func (e *env) commands() []*cli.Command {
 		e.cacheCommand(),
 		e.augmentCommand(),
 		e.trainCommand(),
+		e.runsCommand(),
 		e.evalCommand(),
 		e.modelCommand(),
 		e.recipeCommand(),
