@@ -38,10 +38,14 @@ func (c *Comparison) WriteText(w io.Writer) error {
 	row := func(name string, cells []string) { fmt.Fprintln(t, name+"\t"+strings.Join(cells, "\t")) }
 	each := func(name string, cell func(Summary) string) {
 		var cells []string
+		some := false
 		for _, r := range c.Runs {
 			cells = append(cells, cell(r))
+			some = some || cells[len(cells)-1] != "-"
 		}
-		row(name, cells)
+		if some { // no row for a head that none of them has
+			row(name, cells)
+		}
 	}
 	row("run", c.labels())
 	if !c.Comparable {

@@ -34,7 +34,7 @@ func TestPredictorDoesWhatTheRunReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := validate(context.Background(), p.net, l, p.Classes(), progress.Or(nil))
+	v, _, err := validate(context.Background(), p.net, l, p.Classes(), progress.Or(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,24 +129,28 @@ func (j *job) judge(ctx context.Context, p *point) (best bool, err error) {
 	}
 	j.average.swap()
 	defer j.average.swap()
-	if p.Val, err = j.validate(ctx); err != nil {
+	var taken confusions
+	if p.Val, taken, err = j.validate(ctx); err != nil {
 		return false, err
 	}
 	if before := j.state.best(); before != nil && p.Val.Loss >= before.Val.Loss {
 		return false, nil
 	}
-	return true, j.saveBest()
+	if err := j.saveBest(); err != nil {
+		return false, err
+	}
+	return true, drawConfusions(j.o.Out, j.rec, taken)
 }
 
-func (j *job) validate(ctx context.Context) (*validation, error) {
+func (j *job) validate(ctx context.Context) (*validation, confusions, error) {
 	s := j.state
 	j.report.Start(int64(j.val.Len()), fmt.Sprintf("epoch %d of %d, validation", s.Epoch+1, j.o.Epochs))
 	defer j.report.Done()
-	v, err := validate(ctx, j.net, j.val, len(j.rec.Classes), j.report)
+	v, taken, err := validate(ctx, j.net, j.val, len(j.rec.Classes), j.report)
 	if err == nil && !finite(v.Loss) {
 		err = fmt.Errorf("epoch %d, validation: loss is %v: %w; %s", s.Epoch+1, v.Loss, ErrDiverged, j.kept())
 	}
-	return v, err
+	return v, taken, err
 }
 
 // saveBest keeps the weights as those of the smallest validation loss so far. It comes before

@@ -30,9 +30,10 @@ const tripletImages = 1024
 type counts struct{ loss, right, n float64 }
 
 // validate runs the network over all of a part. The sums are taken in the order of the images,
-// so the result does not depend on threads.
-func validate(ctx context.Context, net *nn.Network, l *loader.Loader, classes int, r progress.Reporter) (*validation, error) {
+// so the result does not depend on threads. It also returns what identities were taken for.
+func validate(ctx context.Context, net *nn.Network, l *loader.Loader, classes int, r progress.Reporter) (*validation, confusions, error) {
 	v := &validation{}
+	taken := confusions{}
 	top5 := 0.0
 	sums := map[nn.HeadKind]*counts{}
 	for _, h := range net.Config().Heads {
@@ -42,14 +43,14 @@ func validate(ctx context.Context, net *nn.Network, l *loader.Loader, classes in
 	var labels []int32
 	for batch, err := range l.Epoch(ctx, 0, 0) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out, err := net.Infer(batch.X, batch.N)
 		if err != nil {
-			return nil, fmt.Errorf("validation, step %d: %w", batch.Step+1, err)
+			return nil, nil, fmt.Errorf("validation, step %d: %w", batch.Step+1, err)
 		}
 		if sums[nn.Triplet] != nil && len(labels) < tripletImages {
 			features = append(features, out.Embedding...)
@@ -70,6 +71,7 @@ func validate(ctx context.Context, net *nn.Network, l *loader.Loader, classes in
 				case nn.Identity:
 					label := int(batch.Label[i])
 					c.loss += crossEntropy(logits, label)
+					taken[pair{batch.Label[i], first(logits)}]++
 					if r := rank(logits, label); r == 0 {
 						c.right++
 						top5++
@@ -115,7 +117,7 @@ func validate(ctx context.Context, net *nn.Network, l *loader.Loader, classes in
 		}
 		v.Loss += h.Weight * share(c.loss, c.n)
 	}
-	return v, nil
+	return v, taken, nil
 }
 
 // tripletLoss is the triplet loss among all of these features.
@@ -169,4 +171,15 @@ func rank(logits []float32, label int) int {
 		}
 	}
 	return r
+}
+
+// first returns the class of rank 0.
+func first(logits []float32) int32 {
+	at := 0
+	for i, l := range logits {
+		if l > logits[at] {
+			at = i
+		}
+	}
+	return int32(at)
 }

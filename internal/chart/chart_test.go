@@ -66,6 +66,10 @@ func pictures(t *testing.T) map[string]*Chart {
 	add("histogram", c, err)
 	c, err = Histogram(Axes{Title: "One value", LogX: true}, 10, Series{Y: []float64{5}})
 	add("onevalue", c, err)
+	c, err = Matrix(Axes{Title: "Confusions", X: "taken for"}, []string{"a", "b"}, []string{"a", "b", "others"}, [][]int{{3, 1, 0}, {12, 0, 400}})
+	add("matrix", c, err)
+	c, err = Matrix(Axes{}, []string{"a"}, []string{"a"}, [][]int{{7}})
+	add("onecell", c, err)
 	return pics
 }
 
@@ -148,7 +152,8 @@ func TestWhatCannotBeDrawnIsAnError(t *testing.T) {
 	}
 	bar := func(l []string, v []float64) error { _, err := Bars(Axes{}, l, v); return err }
 	hist := func(a Axes, s ...Series) error { _, err := Histogram(a, 4, s...); return err }
-	one := []float64{1}
+	matrix := func(rows, columns []string, n ...[]int) error { _, err := Matrix(Axes{}, rows, columns, n); return err }
+	one, a := []float64{1}, []string{"a"}
 	for name, err := range map[string]error{
 		"no series":       lines(Axes{}),
 		"empty series":    lines(Axes{}, Series{Name: "a"}),
@@ -167,6 +172,10 @@ func TestWhatCannotBeDrawnIsAnError(t *testing.T) {
 		"hist: NaN":       hist(Axes{}, Series{Y: []float64{nan}}),
 		"hist: log of -1": hist(Axes{LogX: true}, Series{Y: []float64{-1}}),
 		"hist: weights":   hist(Axes{}, Series{Y: one, Weight: []float64{1, 2}}),
+		"matrix: none":    matrix(nil, a),
+		"matrix: rows":    matrix(a, a),
+		"matrix: columns": matrix(a, a, []int{1, 2}),
+		"matrix: -1":      matrix(a, a, []int{-1}),
 		"hist: weight -1": hist(Axes{}, Series{Y: one, Weight: []float64{-1}}),
 	} {
 		if !errors.Is(err, ErrData) {

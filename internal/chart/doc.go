@@ -1,5 +1,5 @@
-// Package chart draws the few pictures that a report needs: lines, bars and histograms, as PNG
-// for viewers and as SVG for pages.
+// Package chart draws the few pictures that a report needs: lines, bars, histograms and matrices
+// of counts, as PNG for viewers and as SVG for pages.
 //
 // It knows numbers and names; it does not know what they measure. Text is set in Liberation
 // Sans, which is compiled in, so a PNG looks alike on a machine without fonts; an SVG names
