@@ -232,7 +232,7 @@ func leftovers(run string) ([]string, error) {
 		return nil, err
 	}
 	var out []string
-	for _, n := range []string{MetricsName, eventsName, CurvesPNG, CurvesSVG, ConfusionsPNG, ConfusionsCSV, BestName, pendingName} {
+	for _, n := range []string{MetricsName, eventsName, CurvesPNG, CurvesSVG, ConfusionsPNG, ConfusionsCSV, FiltersPNG, BestName, pendingName} {
 		if _, err := os.Lstat(filepath.Join(run, n)); err == nil {
 			out = append(out, n)
 		}

@@ -5,8 +5,9 @@
 //	  metrics.jsonl                  one JSON object a line, in the order of the steps
 //	  events.out.tfevents.vf2prep    the same numbers for TensorBoard
 //	  curves.png  curves.svg         loss and accuracy by epoch
-//	  confusions.png  confusions.csv what its weights took validation's identities for
 //	  best.safetensors               the weights with the smallest validation loss so far
+//	  confusions.png  .csv           what its weights took validation's identities for
+//	  filters.png                    its first convolution's filters
 //	  checkpoint-0003-00000120/      where the run stands: 3 epochs done and 120 steps of the next
 //	    weights.safetensors
 //	    optimizer.safetensors        what the optimiser remembers, and gradients of an update to come

@@ -121,14 +121,14 @@ func (j *job) epoch(ctx context.Context) error {
 	return j.save()
 }
 
-// judge validates an epoch's weights, or their average where there is one, and keeps the best so
-// far.
+// judge validates an epoch's weights, or their average where there is one, keeps the best so far
+// and draws what can be seen of them.
 func (j *job) judge(ctx context.Context, p *point) (best bool, err error) {
-	if j.val == nil {
-		return false, nil
-	}
 	j.average.swap()
 	defer j.average.swap()
+	if j.val == nil { // the newest weights are those that are kept
+		return false, drawFilters(j.o.Out, j.net.Params(), j.rec.Input.Order)
+	}
 	var taken confusions
 	if p.Val, taken, err = j.validate(ctx); err != nil {
 		return false, err
@@ -137,6 +137,9 @@ func (j *job) judge(ctx context.Context, p *point) (best bool, err error) {
 		return false, nil
 	}
 	if err := j.saveBest(); err != nil {
+		return false, err
+	}
+	if err := drawFilters(j.o.Out, j.net.Params(), j.rec.Input.Order); err != nil {
 		return false, err
 	}
 	return true, drawConfusions(j.o.Out, j.rec, taken)
