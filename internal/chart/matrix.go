@@ -38,6 +38,7 @@ func Matrix(a Axes, rows, columns []string, counts [][]int) (*Chart, error) {
 		m := m
 		m.scale = scale
 		p.Add(m)
+		p.X.Tick.Length, p.Y.Tick.Length = 0, 0
 		p.X.Tick.Marker = names(m.columns, func(i int) float64 { return float64(i) })
 		p.X.Tick.Label.Rotation = math.Pi / 2
 		p.X.Tick.Label.XAlign = text.XRight
@@ -55,7 +56,7 @@ type matrix struct {
 
 func names(list []string, at func(int) float64) (ticks plot.ConstantTicks) {
 	for i, name := range list {
-		ticks = append(ticks, plot.Tick{Value: at(i), Label: name})
+		ticks = append(ticks, plot.Tick{Value: at(i), Label: name + "  "}) // keeps its distance from the cells
 	}
 	return ticks
 }
