@@ -3,7 +3,6 @@ package train
 import (
 	"cmp"
 	"encoding/csv"
-	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
@@ -35,12 +34,13 @@ func drawConfusions(run string, rec *Record, c confusions) error {
 	if len(c) == 0 {
 		return nil
 	}
-	images, mistakes := map[int32]int{}, map[int32]int{}
+	images, made, met := map[int32]int{}, map[int32]int{}, map[int32]int{}
 	var wrong []pair
 	for p, n := range c {
 		images[p.is] += n
 		if p.is != p.taken {
-			mistakes[p.is] += n
+			made[p.is] += n
+			met[p.taken] += n
 			wrong = append(wrong, p)
 		}
 	}
@@ -65,17 +65,23 @@ func drawConfusions(run string, rec *Record, c confusions) error {
 			_, err := page.Write(w)
 			return err
 		}
-		return c.write(w, rec.Classes, worst(mistakes))
+		return c.write(w, rec.Classes, worst(made, met))
 	})
 }
 
-// worst lists the classes with the most mistakes, these first.
-func worst(mistakes map[int32]int) (classes []int32) {
-	for class := range mistakes {
+// worst lists the classes with the most mistakes made about their images, these first. Places that
+// are left go to classes that others are taken for.
+func worst(made, met map[int32]int) (classes []int32) {
+	for class := range made {
 		classes = append(classes, class)
 	}
+	for class := range met {
+		if made[class] == 0 {
+			classes = append(classes, class)
+		}
+	}
 	slices.SortFunc(classes, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(mistakes[b], mistakes[a]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(made[b], made[a]), cmp.Compare(met[b], met[a]), cmp.Compare(a, b))
 	})
 	return classes[:min(len(classes), maxWorst)]
 }
@@ -111,11 +117,7 @@ func (c confusions) write(w io.Writer, names []string, classes []int32) error {
 			counts[i] = counts[i][:n]
 		}
 	}
-	title := "Identities with the most mistakes"
-	if n < maxWorst {
-		title = fmt.Sprintf("%d identities with mistakes", n)
-	}
-	m, err := chart.Matrix(chart.Axes{Title: title, X: "taken for", Y: "identity"}, rows, columns, counts)
+	m, err := chart.Matrix(chart.Axes{Title: "Identities with the most mistakes", X: "taken for", Y: "identity"}, rows, columns, counts)
 	if err != nil {
 		return err
 	}

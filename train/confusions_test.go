@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -74,13 +75,15 @@ n000009,n000005,2,7
 }
 
 func TestWorst(t *testing.T) {
-	mistakes := map[int32]int{9: 1, 4: 3, 2: 3}
-	for i := range int32(30) {
-		mistakes[100+i] = 2
+	made, met := map[int32]int{9: 1, 4: 3, 2: 3, 3: 3}, map[int32]int{4: 1, 7: 8}
+	if got, want := worst(made, met), []int32{4, 2, 3, 9, 7}; !slices.Equal(got, want) {
+		t.Errorf("worst = %v, want %v", got, want)
 	}
-	got := worst(mistakes)
-	if len(got) != maxWorst || got[0] != 2 || got[1] != 4 || got[2] != 100 || got[19] != 117 {
-		t.Errorf("worst = %v, want 2 and 4, then 100 to 117", got)
+	for i := range int32(30) {
+		made[100+i] = 2
+	}
+	if got := worst(made, met); len(got) != maxWorst || got[3] != 100 || got[19] != 116 {
+		t.Errorf("worst = %v, want three and 100 to 116", got)
 	}
 }
 
