@@ -20,13 +20,13 @@ const (
 	CurvesSVG = "curves.svg"
 )
 
-// The size of one of the picture's two halves, in pixels.
+// The size of one of the picture's panels, in pixels.
 const (
 	panelWidth  = 640
 	panelHeight = 400
 )
 
-// drawCurves writes loss above accuracy, both by epoch.
+// drawCurves writes loss above accuracy, both by epoch, above the learning rate by step.
 func drawCurves(run string, history []point) error {
 	if len(history) == 0 {
 		return nil
@@ -71,6 +71,17 @@ func drawCurves(run string, history []point) error {
 		return err
 	}
 	panels := []*chart.Chart{loss, accuracy}
+	steps, rates, err := readRates(run)
+	if err != nil {
+		return err
+	}
+	if len(steps) > 0 {
+		rate, err := chart.Lines(chart.Axes{Title: "Learning rate", X: "step", Y: "learning rate"}, chart.Series{X: steps, Y: rates})
+		if err != nil {
+			return err
+		}
+		panels = append(panels, rate)
+	}
 	if err := atomicfile.Write(filepath.Join(run, CurvesPNG), func(w io.Writer) error { return stackPNG(w, panels) }); err != nil {
 		return err
 	}

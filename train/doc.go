@@ -4,7 +4,7 @@
 //	  run.json                       command, configuration, seed, digests of the inputs, classes
 //	  metrics.jsonl                  one JSON object a line, in the order of the steps
 //	  events.out.tfevents.vf2prep    the same numbers for TensorBoard
-//	  curves.png  curves.svg         loss and accuracy by epoch
+//	  curves.png  curves.svg         loss and accuracy by epoch, learning rate by step
 //	  best.safetensors               the weights with the smallest validation loss so far
 //	  confusions.png  .csv           what its weights took validation's identities for
 //	  filters.png                    its first convolution's filters

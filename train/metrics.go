@@ -1,6 +1,7 @@
 package train
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -163,4 +164,22 @@ func (l *logs) epoch(p *point, best bool) error {
 		}
 	}
 	return l.line(line, p.Step, scalars...)
+}
+
+// readRates reads the learning rates and their steps back from a run's metrics. Lines that can't
+// be read are left out: they are only for a picture.
+func readRates(run string) (steps, rates []float64, err error) {
+	f, err := os.Open(filepath.Join(run, MetricsName))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var l trainLine
+		if json.Unmarshal(lines.Bytes(), &l) == nil && l.Kind == "train" {
+			steps, rates = append(steps, float64(l.Step)), append(rates, l.Rate)
+		}
+	}
+	return steps, rates, lines.Err()
 }
