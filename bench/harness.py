@@ -255,10 +255,10 @@ def command(name):
 
 
 def write(name, text):
-    """Writes bench/results/NAME and shows it. With ONLY or CONFIGS it is only shown: it is not whole."""
+    """Writes bench/results/NAME and shows it. With ONLY it is only shown: contestants are missing."""
     print(text)
-    if os.environ.get("ONLY") or os.environ.get("CONFIGS"):
-        say("ONLY or CONFIGS was given: bench/results is left as it is")
+    if os.environ.get("ONLY"):
+        say("ONLY was given: bench/results is left as it is")
         return
     (BENCH / "results").mkdir(exist_ok=True)
     (BENCH / "results" / name).write_text(text)
