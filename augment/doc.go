@@ -3,7 +3,7 @@
 // A pipeline is written as words: "flip=0.5,crop=224x224,monochrome=0.2,jitter=0.2,blur=0.1".
 //
 //	crop        rows x columns, pixels; the window is drawn for training, central for validation
-//	pad         pixels of black on each side before the crop, 0 to 1024
+//	pad         pixels on each side before the crop, which repeat the edge, 0 to 1024
 //	flip        probability of a mirror image
 //	jitter      brightness, contrast and saturation each within 1-x .. 1+x
 //	brightness  one of them alone; likewise contrast, saturation
