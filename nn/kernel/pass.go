@@ -217,7 +217,7 @@ func (p *pass) line(g, sample, row, col, cols int, x, packed, bias, y []float32,
 		panic(fmt.Sprintf("kernel: windows reach from %d to %d of %d numbers, outputs from %d to %d of %d", from, last, len(x), to, end, len(y)))
 	}
 	if inForce == portable || dst.Block != BlockSize {
-		p.lineSlowly(from, to, step, out, run, cols, channels, x, w, b, y, add)
+		p.lineSlowly(from, to, step, out, run, cols, x, w, b, y, add)
 		return
 	}
 	t := tile{
@@ -243,38 +243,24 @@ func (p *pass) line(g, sample, row, col, cols int, x, packed, bias, y []float32,
 	}
 }
 
-// lineSlowly is the portable twin, and serves outputs that are not in whole blocks.
-func (p *pass) lineSlowly(from, to, step, out, run, cols, channels int, x, w, bias, y []float32, add bool) {
+// lineSlowly is the portable twin, and serves outputs that are not in whole blocks. Either way a
+// group is one block.
+func (p *pass) lineSlowly(from, to, step, out, run, cols int, x, w, bias, y []float32, add bool) {
 	var sum [BlockSize]float32
-	weights := w
-	for b := 0; b < channels; b += BlockSize {
-		if channels > BlockSize { // the other blocks' lie between
-			weights = apart(w, channels, b)
+	for c := range cols {
+		place := y[to+c*out:][:p.dst.Block]
+		copy(sum[:], bias[:BlockSize])
+		if add {
+			copy(sum[:], place)
 		}
-		for c := range cols {
-			place := y[to+b/BlockSize*p.dst.Plane()+c*out:][:p.dst.Block]
-			copy(sum[:], bias[b:b+BlockSize])
-			if add {
-				copy(sum[:], place)
+		correlate(x[from+c*step:], p.src.Plane(), p.src.Row(), p.src.Blocks(), len(p.ky), run, w, &sum)
+		if p.relu {
+			for l, v := range sum {
+				sum[l] = max(v, 0)
 			}
-			correlate(x[from+c*step:], p.src.Plane(), p.src.Row(), p.src.Blocks(), len(p.ky), run, weights, &sum)
-			if p.relu {
-				for l, v := range sum {
-					sum[l] = max(v, 0)
-				}
-			}
-			copy(place, sum[:])
 		}
+		copy(place, sum[:])
 	}
-}
-
-// apart returns the weights of one block of a group's.
-func apart(w []float32, channels, b int) []float32 {
-	out := make([]float32, 0, len(w)/channels*BlockSize)
-	for ; len(w) > 0; w = w[channels:] {
-		out = append(out, w[b:b+BlockSize]...)
-	}
-	return out
 }
 
 // clear writes zeros to the grid.
