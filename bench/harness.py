@@ -219,14 +219,18 @@ def flags():
     return []
 
 
+def commit():
+    r = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return "vf2prep " + (r.stdout.strip() or "without a commit")
+
+
 def machine(versions):
     """Facts under which the numbers were taken."""
-    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     release = platform.freedesktop_os_release()["PRETTY_NAME"]
     load = os.getloadavg()[0]
     level = "AVX-512" if "avx512f" in flags() else "AVX2" if "avx2" in flags() else "no AVX2"
     return "\n".join([
-        f"- date: {datetime.date.today()}; vf2prep {commit or 'without a commit'}, {out('go', 'version').split()[2]}",
+        f"- date: {datetime.date.today()}; {commit()}, {out('go', 'version').split()[2]}",
         f"- machine: {cpu()}, {len(CORES)} cores used, {level}, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         f"- system: {release}, Linux {platform.release()}, load average {load:.1f} at the end",
         f"- versions: {versions}",

@@ -1,6 +1,8 @@
 """Training steps - forward, backward, update - of vf2prep and of PyTorch and Keras. Run by
 make bench-train; README.md says how to read it."""
 
+import datetime
+import json
 import os
 import re
 import statistics
@@ -14,6 +16,7 @@ PEER = h.BENCH / "peers" / "trainpeer.py"
 NEWTORCH = h.BENCH / ".venv-newtorch" / "bin" / "python"
 KERAS = h.BENCH / ".venv-tf" / "bin" / "python"
 DEBIAN = Path("/usr/bin/python3")
+KEPT = h.BENCH / "results" / "train.json"  # what was measured, by title: a run replaces its own configurations
 OURS, AVX2 = "vf2prep", "vf2prep, AVX2"
 CLASSES = 8631
 
@@ -49,7 +52,8 @@ def peers(cache):
     for v, python, name in (new, NEWTORCH, f"PyTorch {new}"), (debian, DEBIAN, f"PyTorch {debian} (Debian)"):
         if not v:
             continue
-        found[name] = [python, PEER, "default"], {}
+        if v == new:
+            found[name] = [python, PEER, "default"], {}
         found[name + ", tuned"] = [python, PEER, "tuned"], MALLOC
         tuned.append(name + ", tuned")
     if new:
@@ -71,12 +75,19 @@ def turn(argv, env, c, cores, memory):
     return h.Result(c.batch * 1e3 / ms, c.batch * 1e3 / cpu)
 
 
+def runs_it(name, c, cores):
+    """Whether a peer takes part: Keras with the network that was written for it, compiling where it counts."""
+    if name.startswith("Keras"):
+        return c.arch == "seed-resnet"
+    return len(cores) == 1 or "compiled" not in name
+
+
 def race(c, cores, theirs):
     """name -> Results, and name -> MiB at the start and at the peak."""
     contestants = {OURS: ([h.GOPEER, "train"], {})}
-    if "avx512f" in h.flags():
+    if "avx512f" in h.flags() and len(cores) == 1:
         contestants[AVX2] = [h.GOPEER, "train"], {"VF2PREP_CPU": "avx2"}
-    contestants |= {n: t for n, t in theirs.items() if not n.startswith("Keras") or c.arch == "seed-resnet"}
+    contestants |= {n: t for n, t in theirs.items() if runs_it(n, c, cores)}
     memory = {n: [] for n in contestants if h.ONLY.search(n)}
     runs = {}
     for n in memory:
@@ -102,38 +113,70 @@ def table(c, results, memory, tuned):
     return h.table(["contestant", "ms/step", "CPU ms/step", "spread", "speed, tuned PyTorch = 1", "peak MiB", "of it at the start"], rows)
 
 
-def targets(runs, tuned):
+def targets(runs):
     speed, memories, levels = [], [], []
-    for (c, cores), (results, memory) in runs.items():
-        best, what = fastest(results, tuned), title(c, cores)
+    for c, what, results, memory, tuned in runs:
+        best = fastest(results, tuned)
         if c.wanted:
             speed.append(h.target(f"speed against {best}: {what}", h.ratio(results, OURS, best), c.wanted, unit="x"))
         least = min((n for n in memory if n.startswith("PyTorch")), key=lambda n: memory[n][1], default=None)
         share = memory[OURS][1] / memory[least][1] if least and OURS in memory else None
         memories.append(h.target(f"memory against {least}: {what}", share, 1, most=True, unit="x"))
-        levels.append(h.target(f"AVX2 against AVX-512: {what}", h.ratio(results, AVX2, OURS), 0.5, unit="x"))
+        if AVX2 in results:
+            levels.append(h.target(f"AVX2 against AVX-512: {what}", h.ratio(results, AVX2, OURS), 0.5, unit="x"))
     return h.table(h.TARGETS, speed + memories + levels)
+
+
+def kept():
+    return json.loads(KEPT.read_text()) if KEPT.exists() else {}
+
+
+def measured(old):
+    """Every configuration that was measured, in the order of ALL: its title, results, memory and tuned peers."""
+    for cores in dict.fromkeys([(h.CORES[-1],), tuple(h.CORES)]):
+        for c in ALL:
+            what = title(c, cores)
+            if what in old:
+                results = {n: [h.Result(*r) for r in v] for n, v in old[what]["results"].items()}
+                yield c, what, results, old[what]["memory"], old[what]["tuned"]
+
+
+def ran():
+    """Under which command, of which commit, and when."""
+    return f"{h.command('bench-train')}, {h.commit()}, {datetime.date.today()}, medians of {h.ROUNDS} rounds of at least {h.SECONDS:g} s"
 
 
 def main():
     h.need(h.GOPEER)
-    chosen = [(c, cores) for c in ALL for cores in dict.fromkeys([(h.CORES[-1],), tuple(h.CORES)]) if CONFIGS.search(title(c, cores))]
+    everything = [(c, cores) for cores in dict.fromkeys([(h.CORES[-1],), tuple(h.CORES)]) for c in ALL]
+    chosen = [(c, cores) for c, cores in everything if CONFIGS.search(title(c, cores))]
     if not chosen:
         h.fail(f"CONFIGS={CONFIGS.pattern} is no configuration")
+    record = kept()
     with h.scratch() as s:
         theirs, tuned = peers(s / "compiled")
-        runs = {(c, cores): race(c, cores, theirs) for c, cores in chosen}
+        for c, cores in chosen:
+            results, memory = race(c, cores, theirs)
+            record[title(c, cores)] = {"ran": ran(), "results": results, "memory": memory, "tuned": tuned}
+            write(record)
+
+
+def write(record):
+    """Writes the record and the table of all that is in it."""
     versions = [h.package("python3-torch"), h.package("libopenblas0-pthread")]
     if NEWTORCH.exists():
         versions.append(h.versions(NEWTORCH, "torch"))
     if KERAS.exists():
         versions.append(h.versions(KERAS, "keras", "tensorflow-cpu"))
-    text = ["# Training: milliseconds a step\n", f"    {h.command('bench-train')}\n",
-            h.machine("; ".join(versions))
-            + f"- a step: forward, backward and update, {CLASSES} classes; medians of {h.ROUNDS} interleaved rounds, each at least {h.SECONDS:g} s\n",
-            "## Targets\n", targets(runs, tuned)]
-    for (c, cores), (results, memory) in runs.items():
-        text += [f"## {title(c, cores)}\n", table(c, results, memory, tuned)]
+    runs = list(measured(record))
+    text = ["# Training: milliseconds a step\n", h.machine("; ".join(versions))
+            + f"- a step: forward, backward and update, {CLASSES} classes; rounds are interleaved\n",
+            "## Targets\n", targets(runs)]
+    for c, what, results, memory, tuned in runs:
+        text += [f"## {what}\n", record[what]["ran"] + "\n", table(c, results, memory, tuned)]
+    if not os.environ.get("ONLY"):
+        KEPT.parent.mkdir(exist_ok=True)
+        KEPT.write_text(json.dumps(record, indent=1) + "\n")
     h.write("train.md", "\n".join(text))
 
 
