@@ -179,3 +179,48 @@ func TestPyTorchLoadsTheWeights(t *testing.T) {
 	}
 	t.Logf("%s", text)
 }
+
+// A state dict that PyTorch saved is taken as it is and computes the same.
+func TestTakesPyTorchsWeights(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts PyTorch")
+	}
+	python := pythonWithTorch(t)
+	dir := t.TempDir()
+	args := []string{"testdata/save_from_pytorch.py", dir, "41", "36", "7"}
+	for _, a := range Archs() {
+		args = append(args, a.Name)
+	}
+	cmd := exec.Command(python, args...)
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, a := range Archs() {
+		n := small(t, func(c *Config) { c.Arch, c.Height, c.Width, c.Seed = a.Name, 41, 36, 9 })
+		path := filepath.Join(dir, a.Name+".safetensors")
+		if fresh, err := n.Init(path); err != nil || len(fresh) > 0 {
+			t.Fatalf("%s: Init: fresh %v, error %v, want neither", a.Name, fresh, err)
+		}
+		example, _, err := safetensors.ReadFloats(filepath.Join(dir, a.Name+".example.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		arrays := map[string][]float32{}
+		for _, e := range example {
+			arrays[e.Name] = e.Data
+		}
+		out, err := n.Infer(arrays["x"], 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most, worst := 1.0, 0.0
+		for i, want := range arrays["logits"] {
+			most = max(most, math.Abs(float64(want)))
+			worst = max(worst, math.Abs(float64(out.Logits[i]-want)))
+		}
+		if worst /= most; worst > 1e-5 {
+			t.Errorf("%s: logits differ by %.1e of the largest, want at most 1e-5", a.Name, worst)
+		}
+	}
+}

@@ -12,6 +12,7 @@ type Result struct {
 	TrainImages  int     `json:"train_images"` // with a label
 	ValImages    int     `json:"val_images"`   // with a label
 	ImagesPerSec float64 `json:"images_per_second"`
+	Starved      float64 `json:"starved"`        // share of the training's time that went by waiting for batches
 	Seconds      float64 `json:"seconds"`        // validation and checkpoints included
 	TrainLoss    float64 `json:"train_loss"`     // mean over the last epoch, while it went on
 	TrainTop1    float64 `json:"train_accuracy"` // likewise
@@ -36,7 +37,7 @@ func newResult(o *Options, rec *Record, s *state) *Result {
 		Run: o.Out, Epochs: len(s.History), Steps: s.TotalSteps,
 		Parameters: rec.Parameters, Classes: len(rec.Classes),
 		TrainImages: rec.TrainImages, ValImages: rec.ValImages,
-		ImagesPerSec: share(float64(s.Images), s.TrainTime), Seconds: s.AllTime,
+		ImagesPerSec: share(float64(s.Images), s.TrainTime), Starved: share(s.Waited, s.TrainTime), Seconds: s.AllTime,
 		Checkpoint: filepath.Join(place{s.Epoch, s.Step}.dir(o.Out), usableName(o.Config)),
 		Stopped:    s.Stopped,
 	}

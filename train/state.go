@@ -17,7 +17,8 @@ type state struct {
 	Updates    int64   `json:"updates,omitempty"`  // of the weights so far; 0 in checkpoints older than Config.EMA, which alone asks for it
 	Images     int64   `json:"images"`             // trained on in all epochs
 	TrainTime  float64 `json:"train_seconds"`
-	AllTime    float64 `json:"seconds"` // with validation and checkpoints
+	Waited     float64 `json:"waited_seconds"` // of TrainTime, for batches
+	AllTime    float64 `json:"seconds"`        // with validation and checkpoints
 	History    []point `json:"history"`
 	Stopped    string  `json:"stopped,omitempty"` // why the run ended before its last epoch
 

@@ -30,12 +30,14 @@ func (j *job) steps(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		waited := time.Since(mark).Seconds()
 		if err := j.step(batch); err != nil {
 			return err
 		}
 		d := time.Since(mark)
 		s.TrainTime += d.Seconds()
 		s.Window.Seconds += d.Seconds()
+		s.Waited += waited
 		last := s.Step == j.train.Steps() || j.atMaxSteps()
 		if s.Step%j.o.LogEvery == 0 || last {
 			if err := j.logs.train(s, j.rate); err != nil {

@@ -130,7 +130,7 @@ func printRun(w io.Writer, r *train.Result) {
 	if r.Stopped != "" {
 		fmt.Fprintf(w, "ended     early: %s\n", r.Stopped)
 	}
-	fmt.Fprintf(w, "speed     %.0f images/s, %.0f s in all\n", r.ImagesPerSec, r.Seconds)
+	fmt.Fprintf(w, "speed     %.0f images/s, %.1f %% of it waiting for images, %.0f s in all\n", r.ImagesPerSec, 100*r.Starved, r.Seconds)
 	fmt.Fprintf(w, "train     loss %.4f, accuracy %.1f %%\n", r.TrainLoss, 100*r.TrainTop1)
 	if r.BestEpoch != nil {
 		fmt.Fprintf(w, "val       loss %.4f, top-1 %.1f %%, top-5 %.1f %% of %d images, after epoch %d\n",
