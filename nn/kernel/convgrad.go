@@ -32,9 +32,17 @@ func (c *Conv) BackwardWeights(x, dy, dw, db []float32) {
 		g.rows, g.cols = 1, g.rows*g.cols
 	}
 	n := c.Out.Blocks() * c.In.Blocks() * c.KH * g.cells
-	g.sum = c.scratch.take(c.Out.Blocks() * c.In.Blocks() * c.KH * g.values * BlockSize)
-	shares := min(n, runtime.GOMAXPROCS(0))
-	Parallel(shares, func(i int) { g.add(n*i/shares, n*(i+1)/shares) })
+	sums := c.Out.Blocks() * c.In.Blocks() * c.KH * g.values * BlockSize
+	if c.forward.winograd() {
+		frequencies := c.winoParts() * sums * 4
+		sum, room := c.forward.room(c.scratch, sums+frequencies)
+		g.sum = sum[:sums]
+		g.weightsWinograd(sum[sums:], room)
+	} else {
+		g.sum = c.scratch.take(sums)
+		shares := min(n, runtime.GOMAXPROCS(0))
+		Parallel(shares, func(i int) { g.add(n*i/shares, n*(i+1)/shares) })
+	}
 	Parallel(c.Out.Blocks(), func(i int) { g.unpack(i, dw) })
 	if db != nil {
 		need("BackwardWeights: db", len(db), c.OutC)

@@ -60,3 +60,9 @@ func adadelta256(int, *float32, *float32, *float32, *float32, float32, float32, 
 }
 func transpose512(*float32, *int, *float32, *int)                                  { missing() }
 func maxRow512(*float32, *float32, *uint8, int, int, int, int32, uintptr, uintptr) { missing() }
+func winoInput512(int, *float32, *float32, uintptr)                                { missing() }
+func winoGradient512(int, *float32, *float32, uintptr)                             { missing() }
+func winoOutput512(int, *float32, *float32, uintptr, *float32, float32)            { missing() }
+func winoOutputAdd512(int, *float32, *float32, uintptr)                            { missing() }
+func winoWeights512(int, *float32, *float32, uintptr, uintptr)                     { missing() }
+func winoSums512(int, *float32, *float32)                                          { missing() }

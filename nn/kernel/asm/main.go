@@ -21,6 +21,7 @@ func main() {
 		if s.wide() {
 			transpose(s)
 			maxRow(s)
+			winograd(s)
 		}
 	}
 	Generate()
