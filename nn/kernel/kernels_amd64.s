@@ -3119,6 +3119,29 @@ loop:
 	VZEROUPPER
 	RET
 
+// func descend512(n int, w *float32, grad *float32, rate float32, decay float32)
+// Requires: AVX, AVX512F
+TEXT ·descend512(SB), NOSPLIT, $0-32
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+16(FP), CX
+	VBROADCASTSS rate+24(FP), Z0
+	VBROADCASTSS decay+28(FP), Z1
+	MOVQ         n+0(FP), DX
+
+loop:
+	VMOVUPS (AX), Z2
+	VMULPS  Z1, Z2, Z3
+	VADDPS  (CX), Z3, Z3
+	VMULPS  Z0, Z3, Z3
+	VSUBPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	DECQ    DX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
 // func adadelta512(n int, w *float32, grad *float32, squares *float32, updates *float32, rate float32, rho float32, rest float32, eps float32, decay float32)
 // Requires: AVX, AVX512F
 TEXT ·adadelta512(SB), NOSPLIT, $0-60
@@ -6307,6 +6330,35 @@ loop:
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
 	DECQ    BX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func descend256(n int, w *float32, grad *float32, rate float32, decay float32)
+// Requires: AVX
+TEXT ·descend256(SB), NOSPLIT, $0-32
+	MOVQ         w+8(FP), AX
+	MOVQ         grad+16(FP), CX
+	VBROADCASTSS rate+24(FP), Y0
+	VBROADCASTSS decay+28(FP), Y1
+	MOVQ         n+0(FP), DX
+
+loop:
+	VMOVUPS (AX), Y2
+	VMULPS  Y1, Y2, Y3
+	VADDPS  (CX), Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS Y2, (AX)
+	VMOVUPS 32(AX), Y2
+	VMULPS  Y1, Y2, Y3
+	VADDPS  32(CX), Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS Y2, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	DECQ    DX
 	JNZ     loop
 	VZEROUPPER
 	RET

@@ -32,6 +32,7 @@ func dot1_512(int, *float32, *float32, *float32, uintptr, uintptr)             {
 func combine1_512(int, *float32, *float32, *float32, uintptr, uintptr)         { missing() }
 func spread512(int, *float32, *float32, *float32, int, uintptr, uintptr)       { missing() }
 func momentum512(int, *float32, *float32, *float32, float32, float32, float32) { missing() }
+func descend512(int, *float32, *float32, float32, float32)                     { missing() }
 func adadelta512(int, *float32, *float32, *float32, *float32, float32, float32, float32, float32, float32) {
 	missing()
 }
@@ -55,6 +56,7 @@ func dot1_256(int, *float32, *float32, *float32, uintptr, uintptr)             {
 func combine1_256(int, *float32, *float32, *float32, uintptr, uintptr)         { missing() }
 func spread256(int, *float32, *float32, *float32, int, uintptr, uintptr)       { missing() }
 func momentum256(int, *float32, *float32, *float32, float32, float32, float32) { missing() }
+func descend256(int, *float32, *float32, float32, float32)                     { missing() }
 func adadelta256(int, *float32, *float32, *float32, *float32, float32, float32, float32, float32, float32) {
 	missing()
 }

@@ -149,6 +149,11 @@ func spread512(n int, x *float32, c *float32, dw *float32, samples int, ldx uint
 //go:noescape
 func momentum512(n int, w *float32, grad *float32, v *float32, rate float32, mu float32, decay float32)
 
+// descend512 is Momentum without any for n blocks.
+//
+//go:noescape
+func descend512(n int, w *float32, grad *float32, rate float32, decay float32)
+
 // adadelta512 is Adadelta for n blocks.
 //
 //go:noescape
@@ -298,6 +303,11 @@ func spread256(n int, x *float32, c *float32, dw *float32, samples int, ldx uint
 //
 //go:noescape
 func momentum256(n int, w *float32, grad *float32, v *float32, rate float32, mu float32, decay float32)
+
+// descend256 is Momentum without any for n blocks.
+//
+//go:noescape
+func descend256(n int, w *float32, grad *float32, rate float32, decay float32)
 
 // adadelta256 is Adadelta for n blocks.
 //
