@@ -2786,7 +2786,7 @@ loop:
 	RET
 
 // func dot4_512(n int, x *float32, w *float32, out *float32, ldx uintptr, ldw uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·dot4_512(SB), NOSPLIT, $0-48
 	MOVQ   x+8(FP), AX
 	MOVQ   w+16(FP), CX
@@ -2794,6 +2794,7 @@ TEXT ·dot4_512(SB), NOSPLIT, $0-48
 	MOVQ   ldw+40(FP), BX
 	LEAQ   (DX)(DX*2), SI
 	LEAQ   (BX)(BX*2), DI
+	LEAQ   (CX)(BX*4), R8
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2810,12 +2811,16 @@ TEXT ·dot4_512(SB), NOSPLIT, $0-48
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   n+0(FP), R8
+	MOVQ   n+0(FP), R9
 
 loop:
+	PREFETCHT0    (R8)
 	VMOVUPS       (CX), Z16
+	PREFETCHT0    (R8)(BX*1)
 	VMOVUPS       (CX)(BX*1), Z17
+	PREFETCHT0    (R8)(BX*2)
 	VMOVUPS       (CX)(BX*2), Z18
+	PREFETCHT0    (R8)(DI*1)
 	VMOVUPS       (CX)(DI*1), Z19
 	VMOVUPS       (AX), Z20
 	VFMADD231PS   Z16, Z20, Z0
@@ -2839,7 +2844,8 @@ loop:
 	VFMADD231PS   Z19, Z20, Z15
 	ADDQ          $0x40, AX
 	ADDQ          $0x40, CX
-	DECQ          R8
+	ADDQ          $0x40, R8
+	DECQ          R9
 	JNZ           loop
 	MOVQ          out+24(FP), AX
 	VEXTRACTF64X4 $0x01, Z0, Y16
@@ -2902,7 +2908,7 @@ loop:
 	RET
 
 // func combine4_512(n int, y *float32, w *float32, c *float32, ldy uintptr, ldw uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·combine4_512(SB), NOSPLIT, $0-48
 	MOVQ         y+8(FP), AX
 	MOVQ         w+16(FP), CX
@@ -2910,29 +2916,34 @@ TEXT ·combine4_512(SB), NOSPLIT, $0-48
 	MOVQ         ldw+40(FP), BX
 	LEAQ         (DX)(DX*2), SI
 	LEAQ         (BX)(BX*2), DI
-	MOVQ         c+24(FP), R8
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS 4(R8), Z1
-	VBROADCASTSS 8(R8), Z2
-	VBROADCASTSS 12(R8), Z3
-	VBROADCASTSS 16(R8), Z4
-	VBROADCASTSS 20(R8), Z5
-	VBROADCASTSS 24(R8), Z6
-	VBROADCASTSS 28(R8), Z7
-	VBROADCASTSS 32(R8), Z8
-	VBROADCASTSS 36(R8), Z9
-	VBROADCASTSS 40(R8), Z10
-	VBROADCASTSS 44(R8), Z11
-	VBROADCASTSS 48(R8), Z12
-	VBROADCASTSS 52(R8), Z13
-	VBROADCASTSS 56(R8), Z14
-	VBROADCASTSS 60(R8), Z15
-	MOVQ         n+0(FP), R8
+	LEAQ         (CX)(BX*4), R8
+	MOVQ         c+24(FP), R9
+	VBROADCASTSS (R9), Z0
+	VBROADCASTSS 4(R9), Z1
+	VBROADCASTSS 8(R9), Z2
+	VBROADCASTSS 12(R9), Z3
+	VBROADCASTSS 16(R9), Z4
+	VBROADCASTSS 20(R9), Z5
+	VBROADCASTSS 24(R9), Z6
+	VBROADCASTSS 28(R9), Z7
+	VBROADCASTSS 32(R9), Z8
+	VBROADCASTSS 36(R9), Z9
+	VBROADCASTSS 40(R9), Z10
+	VBROADCASTSS 44(R9), Z11
+	VBROADCASTSS 48(R9), Z12
+	VBROADCASTSS 52(R9), Z13
+	VBROADCASTSS 56(R9), Z14
+	VBROADCASTSS 60(R9), Z15
+	MOVQ         n+0(FP), R9
 
 loop:
+	PREFETCHT0  (R8)
 	VMOVUPS     (CX), Z16
+	PREFETCHT0  (R8)(BX*1)
 	VMOVUPS     (CX)(BX*1), Z17
+	PREFETCHT0  (R8)(BX*2)
 	VMOVUPS     (CX)(BX*2), Z18
+	PREFETCHT0  (R8)(DI*1)
 	VMOVUPS     (CX)(DI*1), Z19
 	VMOVUPS     (AX), Z20
 	VFMADD231PS Z16, Z0, Z20
@@ -2960,13 +2971,14 @@ loop:
 	VMOVUPS     Z20, (AX)(SI*1)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
-	DECQ        R8
+	ADDQ        $0x40, R8
+	DECQ        R9
 	JNZ         loop
 	VZEROUPPER
 	RET
 
 // func dot1_512(n int, x *float32, w *float32, out *float32, ldx uintptr, ldw uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·dot1_512(SB), NOSPLIT, $0-48
 	MOVQ   x+8(FP), AX
 	MOVQ   w+16(FP), CX
@@ -2974,16 +2986,21 @@ TEXT ·dot1_512(SB), NOSPLIT, $0-48
 	MOVQ   ldw+40(FP), BX
 	LEAQ   (DX)(DX*2), DX
 	LEAQ   (BX)(BX*2), DX
+	LEAQ   (CX)(BX*4), SI
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   n+0(FP), SI
+	MOVQ   n+0(FP), DI
 
 loop:
+	PREFETCHT0    (SI)
 	VMOVUPS       (CX), Z4
+	PREFETCHT0    (SI)(BX*1)
 	VMOVUPS       (CX)(BX*1), Z5
+	PREFETCHT0    (SI)(BX*2)
 	VMOVUPS       (CX)(BX*2), Z6
+	PREFETCHT0    (SI)(DX*1)
 	VMOVUPS       (CX)(DX*1), Z7
 	VMOVUPS       (AX), Z8
 	VFMADD231PS   Z4, Z8, Z0
@@ -2992,7 +3009,8 @@ loop:
 	VFMADD231PS   Z7, Z8, Z3
 	ADDQ          $0x40, AX
 	ADDQ          $0x40, CX
-	DECQ          SI
+	ADDQ          $0x40, SI
+	DECQ          DI
 	JNZ           loop
 	MOVQ          out+24(FP), AX
 	VEXTRACTF64X4 $0x01, Z0, Y4
@@ -3013,7 +3031,7 @@ loop:
 	RET
 
 // func combine1_512(n int, y *float32, w *float32, c *float32, ldy uintptr, ldw uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·combine1_512(SB), NOSPLIT, $0-48
 	MOVQ         y+8(FP), AX
 	MOVQ         w+16(FP), CX
@@ -3021,17 +3039,22 @@ TEXT ·combine1_512(SB), NOSPLIT, $0-48
 	MOVQ         ldw+40(FP), BX
 	LEAQ         (DX)(DX*2), DX
 	LEAQ         (BX)(BX*2), DX
-	MOVQ         c+24(FP), SI
-	VBROADCASTSS (SI), Z0
-	VBROADCASTSS 4(SI), Z1
-	VBROADCASTSS 8(SI), Z2
-	VBROADCASTSS 12(SI), Z3
-	MOVQ         n+0(FP), SI
+	LEAQ         (CX)(BX*4), SI
+	MOVQ         c+24(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	MOVQ         n+0(FP), DI
 
 loop:
+	PREFETCHT0  (SI)
 	VMOVUPS     (CX), Z4
+	PREFETCHT0  (SI)(BX*1)
 	VMOVUPS     (CX)(BX*1), Z5
+	PREFETCHT0  (SI)(BX*2)
 	VMOVUPS     (CX)(BX*2), Z6
+	PREFETCHT0  (SI)(DX*1)
 	VMOVUPS     (CX)(DX*1), Z7
 	VMOVUPS     (AX), Z8
 	VFMADD231PS Z4, Z0, Z8
@@ -3041,7 +3064,8 @@ loop:
 	VMOVUPS     Z8, (AX)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
-	DECQ        SI
+	ADDQ        $0x40, SI
+	DECQ        DI
 	JNZ         loop
 	VZEROUPPER
 	RET
@@ -6020,7 +6044,7 @@ loop:
 	RET
 
 // func dot2_256(n int, x *float32, w *float32, out *float32, ldx uintptr, ldw uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·dot2_256(SB), NOSPLIT, $0-48
 	MOVQ   x+8(FP), AX
 	MOVQ   w+16(FP), CX
@@ -6028,6 +6052,7 @@ TEXT ·dot2_256(SB), NOSPLIT, $0-48
 	MOVQ   ldw+40(FP), BX
 	LEAQ   (DX)(DX*2), SI
 	LEAQ   (BX)(BX*2), SI
+	LEAQ   (CX)(BX*4), DI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -6036,12 +6061,16 @@ TEXT ·dot2_256(SB), NOSPLIT, $0-48
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   n+0(FP), DI
+	MOVQ   n+0(FP), R8
 
 loop:
+	PREFETCHT0   (DI)
 	VMOVUPS      (CX), Y8
+	PREFETCHT0   (DI)(BX*1)
 	VMOVUPS      (CX)(BX*1), Y9
+	PREFETCHT0   (DI)(BX*2)
 	VMOVUPS      (CX)(BX*2), Y10
+	PREFETCHT0   (DI)(SI*1)
 	VMOVUPS      (CX)(SI*1), Y11
 	VMOVUPS      (AX), Y12
 	VFMADD231PS  Y8, Y12, Y0
@@ -6069,7 +6098,8 @@ loop:
 	VFMADD231PS  Y11, Y12, Y7
 	ADDQ         $0x40, AX
 	ADDQ         $0x40, CX
-	DECQ         DI
+	ADDQ         $0x40, DI
+	DECQ         R8
 	JNZ          loop
 	MOVQ         out+24(FP), AX
 	VHADDPS      Y1, Y0, Y0
@@ -6088,7 +6118,7 @@ loop:
 	RET
 
 // func combine2_256(n int, y *float32, w *float32, c *float32, ldy uintptr, ldw uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·combine2_256(SB), NOSPLIT, $0-48
 	MOVQ         y+8(FP), AX
 	MOVQ         w+16(FP), CX
@@ -6096,21 +6126,26 @@ TEXT ·combine2_256(SB), NOSPLIT, $0-48
 	MOVQ         ldw+40(FP), BX
 	LEAQ         (DX)(DX*2), SI
 	LEAQ         (BX)(BX*2), SI
-	MOVQ         c+24(FP), DI
-	VBROADCASTSS (DI), Y0
-	VBROADCASTSS 4(DI), Y1
-	VBROADCASTSS 8(DI), Y2
-	VBROADCASTSS 12(DI), Y3
-	VBROADCASTSS 16(DI), Y4
-	VBROADCASTSS 20(DI), Y5
-	VBROADCASTSS 24(DI), Y6
-	VBROADCASTSS 28(DI), Y7
-	MOVQ         n+0(FP), DI
+	LEAQ         (CX)(BX*4), DI
+	MOVQ         c+24(FP), R8
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VBROADCASTSS 8(R8), Y2
+	VBROADCASTSS 12(R8), Y3
+	VBROADCASTSS 16(R8), Y4
+	VBROADCASTSS 20(R8), Y5
+	VBROADCASTSS 24(R8), Y6
+	VBROADCASTSS 28(R8), Y7
+	MOVQ         n+0(FP), R8
 
 loop:
+	PREFETCHT0  (DI)
 	VMOVUPS     (CX), Y8
+	PREFETCHT0  (DI)(BX*1)
 	VMOVUPS     (CX)(BX*1), Y9
+	PREFETCHT0  (DI)(BX*2)
 	VMOVUPS     (CX)(BX*2), Y10
+	PREFETCHT0  (DI)(SI*1)
 	VMOVUPS     (CX)(SI*1), Y11
 	VMOVUPS     (AX), Y12
 	VFMADD231PS Y8, Y0, Y12
@@ -6142,13 +6177,14 @@ loop:
 	VMOVUPS     Y12, 32(AX)(DX*1)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
-	DECQ        DI
+	ADDQ        $0x40, DI
+	DECQ        R8
 	JNZ         loop
 	VZEROUPPER
 	RET
 
 // func dot1_256(n int, x *float32, w *float32, out *float32, ldx uintptr, ldw uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·dot1_256(SB), NOSPLIT, $0-48
 	MOVQ   x+8(FP), AX
 	MOVQ   w+16(FP), CX
@@ -6156,16 +6192,21 @@ TEXT ·dot1_256(SB), NOSPLIT, $0-48
 	MOVQ   ldw+40(FP), BX
 	LEAQ   (DX)(DX*2), DX
 	LEAQ   (BX)(BX*2), DX
+	LEAQ   (CX)(BX*4), SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   n+0(FP), SI
+	MOVQ   n+0(FP), DI
 
 loop:
+	PREFETCHT0   (SI)
 	VMOVUPS      (CX), Y4
+	PREFETCHT0   (SI)(BX*1)
 	VMOVUPS      (CX)(BX*1), Y5
+	PREFETCHT0   (SI)(BX*2)
 	VMOVUPS      (CX)(BX*2), Y6
+	PREFETCHT0   (SI)(DX*1)
 	VMOVUPS      (CX)(DX*1), Y7
 	VMOVUPS      (AX), Y8
 	VFMADD231PS  Y4, Y8, Y0
@@ -6183,7 +6224,8 @@ loop:
 	VFMADD231PS  Y7, Y8, Y3
 	ADDQ         $0x40, AX
 	ADDQ         $0x40, CX
-	DECQ         SI
+	ADDQ         $0x40, SI
+	DECQ         DI
 	JNZ          loop
 	MOVQ         out+24(FP), AX
 	VHADDPS      Y1, Y0, Y0
@@ -6196,7 +6238,7 @@ loop:
 	RET
 
 // func combine1_256(n int, y *float32, w *float32, c *float32, ldy uintptr, ldw uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·combine1_256(SB), NOSPLIT, $0-48
 	MOVQ         y+8(FP), AX
 	MOVQ         w+16(FP), CX
@@ -6204,17 +6246,22 @@ TEXT ·combine1_256(SB), NOSPLIT, $0-48
 	MOVQ         ldw+40(FP), BX
 	LEAQ         (DX)(DX*2), DX
 	LEAQ         (BX)(BX*2), DX
-	MOVQ         c+24(FP), SI
-	VBROADCASTSS (SI), Y0
-	VBROADCASTSS 4(SI), Y1
-	VBROADCASTSS 8(SI), Y2
-	VBROADCASTSS 12(SI), Y3
-	MOVQ         n+0(FP), SI
+	LEAQ         (CX)(BX*4), SI
+	MOVQ         c+24(FP), DI
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	MOVQ         n+0(FP), DI
 
 loop:
+	PREFETCHT0  (SI)
 	VMOVUPS     (CX), Y4
+	PREFETCHT0  (SI)(BX*1)
 	VMOVUPS     (CX)(BX*1), Y5
+	PREFETCHT0  (SI)(BX*2)
 	VMOVUPS     (CX)(BX*2), Y6
+	PREFETCHT0  (SI)(DX*1)
 	VMOVUPS     (CX)(DX*1), Y7
 	VMOVUPS     (AX), Y8
 	VFMADD231PS Y4, Y0, Y8
@@ -6234,7 +6281,8 @@ loop:
 	VMOVUPS     Y8, 32(AX)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
-	DECQ        SI
+	ADDQ        $0x40, SI
+	DECQ        DI
 	JNZ         loop
 	VZEROUPPER
 	RET
