@@ -70,6 +70,7 @@ type Conv struct {
 	backward []*pass // one for each phase of the stride
 	bias     []float32
 	scratch  *Scratch
+	totals   [][BlockSize]float64 // of dy, by sample and block
 }
 
 // NewConv prepares a convolution. The layouts must agree with the shape, and their frames be at
