@@ -227,19 +227,21 @@ func eachLevel(t *testing.T, f func(*testing.T)) {
 func TestConvDoesNotDependOnThreads(t *testing.T) { eachLevel(t, testConvThreads) }
 
 func testConvThreads(t *testing.T) {
-	s := ConvShape{InC: 16, OutC: 32, H: 23, W: 30, KH: 3, KW: 3, Stride: 2, Pad: Same(23, 30, 3, 3, 2), ReLU: true}
-	in, out := NewLayout(3, 16, 23, 30, 1), NewLayout(3, 32, 12, 15, 1)
-	x, dy, w, b := make([]float32, in.Len()), make([]float32, out.Len()), random(32*16*9, "w"), random(32, "b")
-	in.Pack(3, random(3*16*23*30, "x"), x)
-	out.Pack(3, random(3*32*12*15, "dy"), dy)
-	withThreads(t, "convolution", func() []float32 {
-		c := NewConv(s, in, out, nil)
-		y, dx, dw, db := make([]float32, out.Len()), make([]float32, in.Len()), make([]float32, len(w)), make([]float32, len(b))
-		c.Forward(3, x, w, b, y)
-		c.BackwardData(dy, w, dx, false)
-		c.BackwardWeights(x, dy, dw, db)
-		return slices.Concat(y, dx, dw, db)
-	})
+	for _, stride := range []int{1, 2} {
+		s := ConvShape{InC: 16, OutC: 32, H: 23, W: 30, KH: 3, KW: 3, Stride: stride, Pad: Same(23, 30, 3, 3, stride), ReLU: true}
+		in, out := NewLayout(3, 16, 23, 30, 1), NewLayout(3, 32, s.OutH(), s.OutW(), 1)
+		x, dy, w, b := make([]float32, in.Len()), make([]float32, out.Len()), random(32*16*9, "w"), random(32, "b")
+		in.Pack(3, random(3*16*23*30, "x"), x)
+		out.Pack(3, random(3*32*s.OutH()*s.OutW(), "dy"), dy)
+		withThreads(t, fmt.Sprintf("convolution of stride %d", stride), func() []float32 {
+			c := NewConv(s, in, out, nil)
+			y, dx, dw, db := make([]float32, out.Len()), make([]float32, in.Len()), make([]float32, len(w)), make([]float32, len(b))
+			c.Forward(3, x, w, b, y)
+			c.BackwardData(dy, w, dx, false)
+			c.BackwardWeights(x, dy, dw, db)
+			return slices.Concat(y, dx, dw, db)
+		})
+	}
 }
 
 // The layers that networks spend their time in: name, samples, channels in and out, map, window, stride.
