@@ -127,7 +127,7 @@ func checkGradients(t *testing.T, n *Network) {
 			want := (up - down) / (2 * h)
 			slopes := want - (up2-down2)/h
 			bends := (up-2*mid+down)/h - 2*(up2-2*mid+down2)/(h/2)
-			if math.Abs(slopes) > 2e-4 || math.Abs(bends) > 4e-4 {
+			if math.Abs(slopes) > 1.5e-4 || math.Abs(bends) > 4e-4 {
 				kinks++
 				continue
 			}

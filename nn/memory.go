@@ -98,6 +98,7 @@ func settle(buffers []*buffer, arena []float32) {
 // newArena returns n numbers that begin at a cache line.
 func newArena(n int) []float32 {
 	a := make([]float32, n+align)
+	hugePages(a)
 	skip := int(-uintptr(unsafe.Pointer(&a[0]))%(4*align)) / 4
 	return a[skip : skip+n]
 }

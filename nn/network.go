@@ -193,7 +193,7 @@ func (n *Network) Learn(x []float32, t Targets) (Output, error) {
 		n.training = g
 	}
 	n.batch, n.valid = size, valid
-	copy(n.x, x)
+	kernel.Copy(x, n.x)
 	for _, h := range n.heads {
 		h.loss = math.NaN()
 	}

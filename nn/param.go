@@ -22,8 +22,10 @@ type Param struct {
 func newParam(s paramShape) *Param {
 	n := tensor.Shape(s.shape).TotalSize()
 	p := &Param{Name: s.name, Shape: s.shape, Decay: len(s.shape) > 1, Data: make([]float32, n)}
+	hugePages(p.Data)
 	if !s.init.running() {
 		p.Grad = make([]float32, n)
+		hugePages(p.Grad)
 	}
 	return p
 }

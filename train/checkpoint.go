@@ -211,7 +211,7 @@ func load(run string, l *learner) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := remember(l.memory(), saved); err != nil {
+	if err := remember(l.memory(), l.needed(saved)); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", memory, err, ErrRecord)
 	}
 	return s, nil

@@ -2,6 +2,7 @@ package train
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/vf2prep/vf2prep/internal/safetensors"
 	"github.com/vf2prep/vf2prep/nn"
@@ -50,4 +51,13 @@ func (l *learner) update(images int, updates int64, rate float64) {
 // memory is what must be saved beside the weights and their average.
 func (l *learner) memory() []safetensors.Floats {
 	return slices.Concat(l.opt.memory(), l.grads.sums)
+}
+
+// needed is what of a checkpoint's memory still counts: earlier ones have a velocity also where there is
+// no momentum, which no step looks at.
+func (l *learner) needed(saved []safetensors.Floats) []safetensors.Floats {
+	if o, ok := l.opt.(*momentum); ok && o.velocity == nil {
+		return slices.DeleteFunc(saved, func(s safetensors.Floats) bool { return strings.HasPrefix(s.Name, velocityPrefix) })
+	}
+	return saved
 }

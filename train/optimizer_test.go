@@ -104,6 +104,19 @@ func TestThreadsDoNotChangeAStep(t *testing.T) {
 	}
 }
 
+// Without momentum there is no velocity, and what earlier checkpoints have of it is left out.
+func TestDescentRemembersNothing(t *testing.T) {
+	params := []nn.Param{{Name: "w", Shape: []int{2, 3}, Data: make([]float32, 6), Grad: make([]float32, 6)}}
+	l := &learner{params: params, opt: newOptimizer(Config{Optimizer: sgd}, params, 1), grads: newGradients(Config{}, params, 1)}
+	old := newOptimizer(Config{Optimizer: sgd, Momentum: 0.9}, params, 1).memory()
+	if got := l.memory(); len(got) != 0 || len(old) != 1 {
+		t.Fatalf("%d arrays without momentum, %d with, want 0 and 1", len(got), len(old))
+	}
+	if err := remember(l.memory(), l.needed(old)); err != nil {
+		t.Errorf("an earlier checkpoint: %v", err)
+	}
+}
+
 func TestRememberRefusesAnotherOptimizersMemory(t *testing.T) {
 	params := []nn.Param{{Name: "w", Shape: []int{2, 3}, Data: make([]float32, 6), Grad: make([]float32, 6)}}
 	wider := []nn.Param{{Name: "w", Shape: []int{3, 2}, Data: make([]float32, 6), Grad: make([]float32, 6)}}

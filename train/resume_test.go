@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,9 +16,12 @@ import (
 // An interruption anywhere, in an epoch, at its end or in its validation, must not show.
 func TestInterruptedRunsEndAsIfTheyWereNot(t *testing.T) {
 	// An epoch reports 10 images of training and 6 of validation.
-	for optimizer, stops := range map[string][]int64{adadelta: {1, 10, 14, 20}, sgd: {5}, adam: {5}} {
+	for optimizer, stops := range map[string][]int64{adadelta: {1, 10, 14, 20}, sgd: {5}, "sgd without momentum": {5}, adam: {5}} {
 		o := usual(t)
 		o.Optimizer, o.Epochs, o.Momentum, o.WeightDecay = optimizer, 2, 0.9, 1e-3
+		if name, _, plain := strings.Cut(optimizer, " without momentum"); plain {
+			o.Optimizer, o.Momentum = name, 0
+		}
 		mustRun(t, o)
 		want := outcome(t, o.Out)
 		for _, images := range stops {

@@ -92,7 +92,10 @@ func optimizer(name string, params []nn.Param) (func(), error) {
 	default:
 		return nil, fmt.Errorf("no optimizer %q", name)
 	}
-	velocity := memory()
+	velocity := make([][]float32, len(params)) // nil without momentum
+	if mu != 0 {
+		velocity = memory()
+	}
 	return func() {
 		for i, p := range params {
 			if p.Decay {

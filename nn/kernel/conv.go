@@ -70,6 +70,7 @@ type Conv struct {
 	backward []*pass // one for each phase of the stride
 	bias     []float32
 	scratch  *Scratch
+	totals   [][BlockSize]float64 // of dy, by sample and block
 }
 
 // NewConv prepares a convolution. The layouts must agree with the shape, and their frames be at
@@ -110,14 +111,22 @@ func (c *Conv) Forward(n int, x, weight, bias, y []float32) {
 		padded = c.bias
 		copy(padded, bias[:c.OutC])
 	}
-	packed := c.pack(c.forward, weight, c.InC*c.KH*c.KW, c.KH*c.KW)
-	c.forward.run(n, x, packed, padded, y, false)
+	c.run(c.forward, n, x, weight, c.InC*c.KH*c.KW, c.KH*c.KW, padded, y, false)
 }
 
-func (c *Conv) pack(p *pass, weight []float32, dstStride, srcStride int) []float32 {
-	packed := c.scratch.take(p.perChannel() * p.dst.Blocks() * BlockSize)
+// run packs the weights for a pass and computes it.
+func (c *Conv) run(p *pass, n int, x, weight []float32, dstStride, srcStride int, bias, y []float32, add bool) {
+	size := p.perChannel() * p.dst.Blocks() * BlockSize
+	if p.winograd() {
+		all, room := p.room(c.scratch, size+size*winoPoints/9)
+		packed, transformed := all[:size], all[size:]
+		p.pack(weight, dstStride, srcStride, c.KW, packed)
+		p.runWinograd(n, x, packed, transformed, bias, y, add, room)
+		return
+	}
+	packed := c.scratch.take(size)
 	p.pack(weight, dstStride, srcStride, c.KW, packed)
-	return packed
+	p.run(n, x, packed, bias, y, add)
 }
 
 // BackwardData computes dx, the gradient of the input, from dy, that of the output before
@@ -133,8 +142,7 @@ func (c *Conv) BackwardData(dy, weight, dx []float32, add bool) {
 		c.backward = c.phases()
 	}
 	for _, p := range c.backward {
-		packed := c.pack(p, weight, c.KH*c.KW, c.InC*c.KH*c.KW)
-		p.run(c.In.N, dy, packed, nil, dx, add)
+		c.run(p, c.In.N, dy, weight, c.KH*c.KW, c.InC*c.KH*c.KW, nil, dx, add)
 	}
 }
 

@@ -32,13 +32,38 @@ func (c *Conv) BackwardWeights(x, dy, dw, db []float32) {
 		g.rows, g.cols = 1, g.rows*g.cols
 	}
 	n := c.Out.Blocks() * c.In.Blocks() * c.KH * g.cells
-	g.sum = c.scratch.take(c.Out.Blocks() * c.In.Blocks() * c.KH * g.values * BlockSize)
-	shares := min(n, runtime.GOMAXPROCS(0))
-	Parallel(shares, func(i int) { g.add(n*i/shares, n*(i+1)/shares) })
+	sums := c.Out.Blocks() * c.In.Blocks() * c.KH * g.values * BlockSize
+	if c.forward.winograd() {
+		frequencies := c.winoParts() * sums * 4
+		sum, room := c.forward.room(c.scratch, sums+frequencies)
+		g.sum = sum[:sums]
+		g.weightsWinograd(sum[sums:], room)
+	} else {
+		// Few cells do not divide evenly, so the samples are divided instead, whatever the number of
+		// threads is: it decides the order of sums.
+		parts := 1
+		if n < 4*maxThreads {
+			parts = min(maxThreads, c.In.N)
+		}
+		g.sum = c.scratch.take(parts * sums)
+		shares := 1
+		if parts == 1 {
+			shares = min(n, runtime.GOMAXPROCS(0))
+		}
+		Parallel(parts*shares, func(i int) {
+			part, share := i/shares, i%shares
+			of := *g
+			of.sum = g.sum[part*sums:][:sums]
+			of.add(n*share/shares, n*(share+1)/shares, c.In.N*part/parts, c.In.N*(part+1)/parts)
+		})
+		for part := 1; part < parts; part++ {
+			addBlocks(g.sum, g.sum[part*sums:], g.sum, sums/BlockSize, none)
+		}
+	}
 	Parallel(c.Out.Blocks(), func(i int) { g.unpack(i, dw) })
 	if db != nil {
 		need("BackwardWeights: db", len(db), c.OutC)
-		Parallel(c.Out.Blocks(), func(i int) { c.sumBias(i, dy, db) })
+		c.sumBias(dy, db)
 	}
 }
 
@@ -77,8 +102,8 @@ func (g *convGrad) each(first, end int, f func(c cell)) {
 	}
 }
 
-// add sums cells [first, end) over all samples.
-func (g *convGrad) add(first, end int) {
+// add sums cells [first, end) over some of the samples.
+func (g *convGrad) add(first, end, sample, last int) {
 	g.each(first, end, func(c cell) { clear(g.sum[c.sum : c.sum+c.n*BlockSize]) })
 	piece := (g.cols + gradPixels - 1) / gradPixels // of a long row
 	piece = (g.cols + piece - 1) / piece
@@ -87,11 +112,11 @@ func (g *convGrad) add(first, end int) {
 	if tall == g.rows && piece == g.cols {
 		images = max(1, gradPixels/(tall*piece)) // of small maps
 	}
-	for n := 0; n < g.c.In.N; n += images {
+	for n := sample; n < last; n += images {
 		for row := 0; row < g.rows; row += tall {
 			for col := 0; col < g.cols; col += piece {
 				p := g.patch(n, row, col)
-				p.images, p.rows, p.cols = min(images, g.c.In.N-n), min(tall, g.rows-row), min(piece, g.cols-col)
+				p.images, p.rows, p.cols = min(images, last-n), min(tall, g.rows-row), min(piece, g.cols-col)
 				g.each(first, end, func(c cell) { g.part(&p, c) })
 			}
 		}
@@ -178,15 +203,18 @@ func (g *convGrad) unpack(block int, dw []float32) {
 	}
 }
 
-// sumBias sums a block of dy's channels.
-func (c *Conv) sumBias(block int, dy, db []float32) {
-	var sum [BlockSize]float64
-	for n := range c.Out.N {
-		for l, v := range c.Out.total(dy, n, block) {
-			sum[l] += v
-		}
+// sumBias sums dy's channels, of each sample and then of all.
+func (c *Conv) sumBias(dy, db []float32) {
+	blocks := c.Out.Blocks()
+	if c.totals == nil {
+		c.totals = make([][BlockSize]float64, c.Out.N*blocks)
 	}
-	for l := range min(BlockSize, c.OutC-block*BlockSize) {
-		db[block*BlockSize+l] = float32(sum[l])
+	Parallel(len(c.totals), func(i int) { c.totals[i] = c.Out.total(dy, i/blocks, i%blocks) })
+	for o := range c.OutC {
+		var sum float64
+		for n := range c.Out.N {
+			sum += c.totals[n*blocks+o/BlockSize][o%BlockSize]
+		}
+		db[o] = float32(sum)
 	}
 }

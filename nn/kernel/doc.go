@@ -16,9 +16,10 @@
 // A kernel writes all of its output except the frame, which it leaves as it is, and reads nothing
 // of what the output held before. No kernel allocates in proportion to its data once it is built.
 //
-// Work is divided between goroutines by output, never inside a sum, and each sum has one fixed
-// order: any number of threads gives the same bits. Between kinds of CPU results differ within
-// rounding, since some fuse a multiplication and an addition.
+// Work is divided between goroutines by output, or a sum in parts that shapes alone decide, and each sum
+// has one fixed order: any number of threads gives the same bits. Between kinds of CPU results differ within
+// rounding, since some fuse a multiplication and an addition, and AVX-512 takes Winograd's way through
+// 3x3 convolutions of few channels.
 //
 // A caller's mistake, such as a slice of the wrong length, panics with the prefix "kernel:".
 package kernel

@@ -32,6 +32,7 @@ func dot1_512(int, *float32, *float32, *float32, uintptr, uintptr)             {
 func combine1_512(int, *float32, *float32, *float32, uintptr, uintptr)         { missing() }
 func spread512(int, *float32, *float32, *float32, int, uintptr, uintptr)       { missing() }
 func momentum512(int, *float32, *float32, *float32, float32, float32, float32) { missing() }
+func descend512(int, *float32, *float32, float32, float32)                     { missing() }
 func adadelta512(int, *float32, *float32, *float32, *float32, float32, float32, float32, float32, float32) {
 	missing()
 }
@@ -55,8 +56,15 @@ func dot1_256(int, *float32, *float32, *float32, uintptr, uintptr)             {
 func combine1_256(int, *float32, *float32, *float32, uintptr, uintptr)         { missing() }
 func spread256(int, *float32, *float32, *float32, int, uintptr, uintptr)       { missing() }
 func momentum256(int, *float32, *float32, *float32, float32, float32, float32) { missing() }
+func descend256(int, *float32, *float32, float32, float32)                     { missing() }
 func adadelta256(int, *float32, *float32, *float32, *float32, float32, float32, float32, float32, float32) {
 	missing()
 }
 func transpose512(*float32, *int, *float32, *int)                                  { missing() }
 func maxRow512(*float32, *float32, *uint8, int, int, int, int32, uintptr, uintptr) { missing() }
+func winoInput512(int, *float32, *float32, uintptr)                                { missing() }
+func winoGradient512(int, *float32, *float32, uintptr)                             { missing() }
+func winoOutput512(int, *float32, *float32, uintptr, *float32, float32)            { missing() }
+func winoOutputAdd512(int, *float32, *float32, uintptr)                            { missing() }
+func winoWeights512(int, *float32, *float32, uintptr, uintptr)                     { missing() }
+func winoSums512(int, *float32, *float32)                                          { missing() }

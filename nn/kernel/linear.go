@@ -1,17 +1,25 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
 // Linear is a fully connected layer from In to Out numbers, y = W x + b, on N samples.
 // Weights are [Out, In] as PyTorch keeps them.
 type Linear struct{ N, In, Out int }
 
-// outBlock and inBlock are how many outputs or inputs a goroutine takes at a time: multiples of the
-// assembly's four rows and 16 columns.
-const (
-	outBlock = 32
-	inBlock  = 256
-)
+// outBlock is how many outputs a goroutine takes at a time: a multiple of the assembly's four rows.
+const outBlock = 32
+
+// columns is how many inputs a goroutine takes at a time of the gradient of x: a multiple of the assembly's 16 columns.
+// Few wide pieces go through the weights as they lie in memory; the gradient's must stay in the second-level cache.
+func (l Linear) columns() int {
+	const numbers = 1 << 16
+	pieces := max(runtime.GOMAXPROCS(0), (l.N*l.In+numbers-1)/numbers)
+	wide := (l.In + pieces - 1) / pieces
+	return max(256, (wide+BlockSize-1)/BlockSize*BlockSize)
+}
 
 func (l Linear) check(what string, x, weight, y []float32) {
 	if len(x) != l.N*l.In || len(weight) != l.Out*l.In || len(y) != l.N*l.Out {
@@ -98,8 +106,9 @@ func (l Linear) dots(s, n, o, rows int, x, weight []float32, sums *[4 * linearRo
 // BackwardData computes dx [N, In] from dy [N, Out].
 func (l Linear) BackwardData(dy, weight, dx []float32) {
 	l.check("Linear.BackwardData", dx, weight, dy)
-	Parallel((l.In+inBlock-1)/inBlock, func(i int) {
-		from, to := i*inBlock, min(l.In, (i+1)*inBlock)
+	columns := l.columns()
+	Parallel((l.In+columns-1)/columns, func(i int) {
+		from, to := i*columns, min(l.In, (i+1)*columns)
 		for n := range l.N {
 			clear(dx[n*l.In+from : n*l.In+to])
 		}

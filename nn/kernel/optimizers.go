@@ -4,8 +4,12 @@ import "math"
 
 // Momentum is one step of stochastic gradient descent with momentum and weight decay, as
 // torch.optim.SGD takes it: d = g + decay*w; v = mu*v + d; w = w - rate*v. Each operation is rounded
-// on its own, so the bits are the same on every CPU.
+// on its own, so the bits are the same on every CPU. Where mu is 0, v may be nil.
 func Momentum(w, g, v []float32, rate, mu, decay float32) {
+	if v == nil && mu == 0 {
+		descend(w, g, rate, decay)
+		return
+	}
 	need("Momentum", min(len(g), len(v)), len(w))
 	pieces(len(w), func(from, to int) {
 		w, g, v := w[from:to], g[from:to], v[from:to]
@@ -23,6 +27,27 @@ func Momentum(w, g, v []float32, rate, mu, decay float32) {
 			d := g[i] + float32(decay*w[i])
 			v[i] = float32(mu*v[i]) + d
 			w[i] -= float32(rate * v[i])
+		}
+	})
+}
+
+// descend is Momentum without any: w = w - rate*(g + decay*w).
+func descend(w, g []float32, rate, decay float32) {
+	need("Momentum", len(g), len(w))
+	pieces(len(w), func(from, to int) {
+		w, g := w[from:to], g[from:to]
+		n := len(w) / BlockSize
+		switch {
+		case n == 0:
+		case inForce == avx512:
+			descend512(n, &w[0], &g[0], rate, decay)
+		case inForce == avx2:
+			descend256(n, &w[0], &g[0], rate, decay)
+		default:
+			n = 0
+		}
+		for i := n * BlockSize; i < len(w); i++ {
+			w[i] -= float32(rate * (g[i] + float32(decay*w[i])))
 		}
 	})
 }

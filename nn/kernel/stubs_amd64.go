@@ -149,6 +149,11 @@ func spread512(n int, x *float32, c *float32, dw *float32, samples int, ldx uint
 //go:noescape
 func momentum512(n int, w *float32, grad *float32, v *float32, rate float32, mu float32, decay float32)
 
+// descend512 is Momentum without any for n blocks.
+//
+//go:noescape
+func descend512(n int, w *float32, grad *float32, rate float32, decay float32)
+
 // adadelta512 is Adadelta for n blocks.
 //
 //go:noescape
@@ -163,6 +168,36 @@ func transpose512(src *float32, from *int, dst *float32, to *int)
 //
 //go:noescape
 func maxRow512(x *float32, y *float32, from *uint8, cols int, kh int, kw int, first int32, xStep uintptr, xRow uintptr)
+
+// winoInput512 transforms n tiles of a convolution's input, rows of which are row bytes apart.
+//
+//go:noescape
+func winoInput512(n int, x *float32, v *float32, row uintptr)
+
+// winoOutput512 writes the tiles of n blocks of products: max(floor, tile + bias).
+//
+//go:noescape
+func winoOutput512(n int, m *float32, y *float32, row uintptr, bias *float32, floor float32)
+
+// winoOutputAdd512 adds the tiles of n blocks of products to y.
+//
+//go:noescape
+func winoOutputAdd512(n int, m *float32, y *float32, row uintptr)
+
+// winoGradient512 transforms n tiles of the gradient of a convolution's output, rows of which are row bytes apart.
+//
+//go:noescape
+func winoGradient512(n int, dy *float32, v *float32, row uintptr)
+
+// winoWeights512 transforms n blocks of 3x3 weights, whose taps are tap bytes apart, to 36 frequency bytes apart.
+//
+//go:noescape
+func winoWeights512(n int, w *float32, u *float32, tap uintptr, frequency uintptr)
+
+// winoSums512 transforms n blocks of 36 sums to 3x3.
+//
+//go:noescape
+func winoSums512(n int, s *float32, dw *float32)
 
 // conv256_6x16 computes 6 windows of 16 channels.
 //
@@ -268,6 +303,11 @@ func spread256(n int, x *float32, c *float32, dw *float32, samples int, ldx uint
 //
 //go:noescape
 func momentum256(n int, w *float32, grad *float32, v *float32, rate float32, mu float32, decay float32)
+
+// descend256 is Momentum without any for n blocks.
+//
+//go:noescape
+func descend256(n int, w *float32, grad *float32, rate float32, decay float32)
 
 // adadelta256 is Adadelta for n blocks.
 //

@@ -43,19 +43,31 @@ func thrice(ld reg.Register) reg.Register {
 	return r
 }
 
+// ahead is where the four rows after those of w begin. Their lines are asked for while the ones
+// before are at work: rows are short for what fetches them by itself.
+func ahead(w run, ldw reg.Register) run {
+	next := GP64()
+	LEAQ(Mem{Base: w.p, Index: ldw, Scale: 4}, next)
+	return run{next}
+}
+
 // dot writes out[sample][4] = the products of x's rows with four rows of w, summed.
 func dot(s isa, samples int) {
 	name := fmt.Sprintf("dot%d_", samples)
 	s.text(name, "x, w, out *float32, ldx, ldw uintptr", fmt.Sprintf("sums the products of %d rows of x with four of w.", samples))
 	x, w, ldx, ldw := pointer("x"), pointer("w"), gp("ldx"), gp("ldw")
 	ldx3, ldw3 := thrice(ldx), thrice(ldw)
+	next := ahead(w, ldw)
 	acc := s.regs(samples * rows)
 	for _, a := range acc {
 		s.zero(a)
 	}
 	wv, xv := s.regs(rows), s.reg()
-	s.loop([]run{x, w}, func(h int, _ func(run) Mem) {
+	s.loop([]run{x, w, next}, func(h int, _ func(run) Mem) {
 		for r := range rows {
+			if h == 0 {
+				PREFETCHT0(far(next.p, ldw, ldw3, r))
+			}
 			VMOVUPS(far(w.p, ldw, ldw3, r).Offset(h*s.bytes()), wv[r])
 		}
 		for b := range samples {
@@ -95,14 +107,18 @@ func combine(s isa, samples int) {
 	s.text(name, "y, w, c *float32, ldy, ldw uintptr", fmt.Sprintf("adds to each of %d rows of y four rows of w, each times its number of c.", samples))
 	y, w, ldy, ldw := pointer("y"), pointer("w"), gp("ldy"), gp("ldw")
 	ldy3, ldw3 := thrice(ldy), thrice(ldw)
+	next := ahead(w, ldw)
 	c := gp("c")
 	factors := s.regs(samples * rows)
 	for i, f := range factors {
 		VBROADCASTSS(Mem{Base: c, Disp: 4 * i}, f)
 	}
 	wv, yv := s.regs(rows), s.reg()
-	s.loop([]run{y, w}, func(h int, _ func(run) Mem) {
+	s.loop([]run{y, w, next}, func(h int, _ func(run) Mem) {
 		for r := range rows {
+			if h == 0 {
+				PREFETCHT0(far(next.p, ldw, ldw3, r))
+			}
 			VMOVUPS(far(w.p, ldw, ldw3, r).Offset(h*s.bytes()), wv[r])
 		}
 		for b := range samples {

@@ -1,7 +1,8 @@
 // Command asm writes the assembly of package kernel: each kernel once for AVX-512 and once for AVX2.
 //
 // The portable twins are in the package; a kernel and its twins compute the same sums in the
-// same order but for fused multiply-adds, and agree within the rounding of float32.
+// same order but for fused multiply-adds, and agree within the rounding of float32. Those of winograd are for
+// AVX-512 alone; their twin is a direct convolution.
 package main
 
 import (
@@ -21,6 +22,7 @@ func main() {
 		if s.wide() {
 			transpose(s)
 			maxRow(s)
+			winograd(s)
 		}
 	}
 	Generate()

@@ -9,6 +9,7 @@ import (
 // fused: the portable twins give the same bits.
 func optimizers(s isa) {
 	momentum(s)
+	descend(s)
 	adadelta(s)
 }
 
@@ -26,6 +27,23 @@ func momentum(s isa) {
 		VMOVUPS(y, at(v))
 		VMULPS(rate, y, y)
 		VSUBPS(y, x, x)
+		VMOVUPS(x, at(w))
+	})
+	finish()
+}
+
+// descend is momentum without any.
+func descend(s isa) {
+	s.text("descend", "w, grad *float32, rate, decay float32", "is Momentum without any for n blocks.")
+	w, g := pointer("w"), pointer("grad")
+	rate, decay := s.same("rate"), s.same("decay")
+	x, d := s.reg(), s.reg()
+	s.loop([]run{w, g}, func(h int, at func(run) Mem) {
+		VMOVUPS(at(w), x)
+		VMULPS(decay, x, d)
+		VADDPS(at(g), d, d)
+		VMULPS(rate, d, d)
+		VSUBPS(d, x, x)
 		VMOVUPS(x, at(w))
 	})
 	finish()
