@@ -41,10 +41,13 @@ const (
 	// X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
 	// networks", AISTATS 2010.
 	glorot
-	// he draws from a normal distribution of variance 2 / fan out, as torchvision does.
+	// he draws from a normal distribution of variance 2 / fan out, as torchvision does for convolutions.
 	//
 	// K. He et al., "Delving Deep into Rectifiers", ICCV 2015.
 	he
+	// fanIn draws from +-1 / sqrt(fan in), as PyTorch does for fully connected layers: scores begin
+	// small however few they are, where he's of two classes would begin far from 0.
+	fanIn
 	// runningZero and runningOne are of running statistics, which no optimiser touches.
 	runningZero
 	runningOne
@@ -69,6 +72,11 @@ func (p *Param) init(how initializer, seed uint64) {
 		deviation := math.Sqrt(2 / float64(p.Shape[0]*area))
 		for i := range p.Data {
 			p.Data[i] = float32(r.Norm() * deviation)
+		}
+	case fanIn:
+		limit := 1 / math.Sqrt(float64(p.Shape[1]*area))
+		for i := range p.Data {
+			p.Data[i] = float32(r.Between(-limit, limit))
 		}
 	case one, runningOne:
 		for i := range p.Data {

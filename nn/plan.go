@@ -185,7 +185,7 @@ func (p *plan) linear(name string, in *layer, out int, init initializer) *layer 
 // their losses. The layer that tells identities apart has the network's own name for it.
 func (p *plan) learn(x *layer, identity string, init initializer, cfg Config) {
 	if cfg.Embedding > 0 {
-		x = p.linear("embedding", x, cfg.Embedding, he)
+		x = p.linear("embedding", x, cfg.Embedding, fanIn)
 		if !cfg.EmbeddingBias {
 			x.params = x.params[:1]
 		}

@@ -29,7 +29,7 @@ func (r resNet) build(p *plan, cfg Config) {
 			x = r.block(p, fmt.Sprintf("layer%d.%d", stage+1, block), x, 64<<stage, stride)
 		}
 	}
-	p.learn(p.mean("avgpool", x), "fc", he, cfg)
+	p.learn(p.mean("avgpool", x), "fc", fanIn, cfg)
 }
 
 // block adds a residual block of so many channels, four times as many at a bottleneck's end.

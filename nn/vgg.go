@@ -27,5 +27,5 @@ func vgg16(p *plan, cfg Config) {
 		x.relu = true
 		x = p.dropout(fmt.Sprintf("classifier.%d", 3*i+2), x, cfg.Dropout)
 	}
-	p.learn(x, "classifier.6", he, cfg)
+	p.learn(x, "classifier.6", fanIn, cfg)
 }

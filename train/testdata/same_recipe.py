@@ -114,11 +114,14 @@ def values(images):
 
 
 def first_weights(net, arch):
-    """Glorot's for the small networks, which are Keras's; He's over the fan out for the others."""
-    for p in net.parameters():
-        if p.dim() > 1 and arch.startswith("seed-resnet"):
+    """Glorot's for the small networks, which are Keras's; for the others He's over the fan out, and PyTorch's own
+    for the last layer."""
+    *body, last = [p for p in net.parameters() if p.dim() > 1]
+    if arch.startswith("seed-resnet"):
+        for p in [*body, last]:
             torch.nn.init.xavier_uniform_(p)
-        elif p.dim() > 1:
+    else:
+        for p in body:
             torch.nn.init.kaiming_normal_(p, mode="fan_out", nonlinearity="relu")
     for layer in net.modules():  # batch normalisation begins with 1 and 0 by itself
         if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)) and layer.bias is not None:
