@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -137,6 +138,25 @@ func FuzzMAAD(f *testing.F) {
 					panic("a value that is not known")
 				}
 			})
+	})
+}
+
+func FuzzUTKName(f *testing.F) {
+	for _, s := range []string{"26_1_3_20170116174525125.jpg.chip.jpg", "61_1_20170109142408075.jpg.chip.jpg", "0_0_0_1.JPEG", "1_1_1_1.chip.jpg", ".jpg", "116_0_4_99999999999999999999.jpg"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := parseUTKName(s)
+		if err != nil {
+			return
+		}
+		if n.age < 0 || n.age > maxUTKAge || n.gender != Male && n.gender != Female || n.race < 0 || n.race >= len(utkRaces) || !strings.HasPrefix(s, n.stem) {
+			t.Errorf("parseUTKName(%q) = %+v", s, n)
+		}
+		id := ImageID{n.stem, 1, 1}
+		if got, err := ParseImageID(id.String()); err != nil || got != id {
+			t.Errorf("%v does not survive its text: %v, %v", id, got, err)
+		}
 	})
 }
 

@@ -37,6 +37,7 @@ const (
 	AgeNoImage        = "age-without-image"  // an age for an image that is nowhere else
 	AttributeNoImage  = "attribute-without-image"
 	StrangeFile       = "strange-file"         // a name in the tree that is no NAME_ID, or no file
+	BadName           = "bad-name"             // an image whose name does not tell what the layout says it does
 	OutsideRoot       = "outside-root"         // a directory that is a link out of the root
 	UnreadableDir     = "unreadable-directory" // the manifest is incomplete
 )

@@ -70,6 +70,7 @@ type person struct {
 	ageSource uint8 // of Identity.Age
 	rows      []row
 	files     []fileInfo // of each row; nil where nothing was scanned
+	names     []string   // of each row's file, below b.dir; nil for layout VGGFace2, which numbers tell
 	attrs     []attrBits
 	test      int // rows that are isTest
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -25,12 +26,18 @@ itself and the same in data/; a flag names another file, or "none" for no file a
 What does not fit together is counted in the summary and recorded on the image's row; it is no
 failure unless --strict is given. A directory that can't be read ends with exit code 3.
 
+Layout utkface takes every age_gender_race_time.jpg (or .jpg.chip.jpg) below the root; age,
+gender and race come from the name, and a name that does not tell them is a problem "bad-name".
+Its images have no identities.
+
 Examples:
   vf2prep manifest build --root vggface2/ --out manifest.parquet
   vf2prep manifest build --root vggface2/ --ages my_ages.csv --attributes MAAD_Face.csv --out manifest.parquet
-  vf2prep manifest build --root vggface2/ --no-scan --out manifest.parquet`,
+  vf2prep manifest build --root vggface2/ --no-scan --out manifest.parquet
+  vf2prep manifest build --layout utkface --root UTKFace/ --out utkface.parquet`,
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "root", Usage: "`DIR` that holds train/ and test/ (or data/train/ and data/test/)", Required: true},
+					&cli.StringFlag{Name: "root", Usage: "`DIR` that holds train/ and test/ (or data/train/ and data/test/); of other layouts the images", Required: true},
+					&cli.StringFlag{Name: "layout", Value: string(manifest.VGGFace2), Usage: "how the data set names its files: vggface2 or utkface"},
 					&cli.StringFlag{Name: "out", Usage: "the Parquet `FILE` to write", Required: true},
 					&cli.StringFlag{Name: "identity-meta", Usage: "identity_meta.csv `FILE`, in any known variant"},
 					&cli.StringSliceFlag{Name: "list", Usage: "list `FILE` such as train_list.txt; repeatable"},
@@ -88,6 +95,7 @@ func (e *env) manifestBuild(c *cli.Context) error {
 	}
 	s, err := manifest.Build(c.Context, manifest.BuildOptions{
 		Root:         c.String("root"),
+		Layout:       manifest.Layout(c.String("layout")),
 		Out:          c.String("out"),
 		IdentityMeta: c.String("identity-meta"),
 		Lists:        c.StringSlice("list"),
@@ -101,13 +109,21 @@ func (e *env) manifestBuild(c *cli.Context) error {
 		Workers:      c.Int("workers"),
 		Progress:     e.progress(c),
 	})
+	if errors.Is(err, manifest.ErrOption) {
+		return usage("%w", err)
+	}
 	if err != nil {
 		return err
 	}
+	anonymous := manifest.Layout(c.String("layout")).Anonymous()
 	if err := e.result(c, s, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: %d images of %d identities\n", s.Out, s.Images, s.Identities)
-		fmt.Fprintf(w, "  train       %d images, %d identities\n", s.TrainImages, s.TrainIdentities)
-		fmt.Fprintf(w, "  test        %d images, %d identities\n", s.TestImages, s.TestIdentities)
+		if anonymous {
+			fmt.Fprintf(w, "%s: %d images without identities\n", s.Out, s.Images)
+		} else {
+			fmt.Fprintf(w, "%s: %d images of %d identities\n", s.Out, s.Images, s.Identities)
+			fmt.Fprintf(w, "  train       %d images, %d identities\n", s.TrainImages, s.TrainIdentities)
+			fmt.Fprintf(w, "  test        %d images, %d identities\n", s.TestImages, s.TestIdentities)
+		}
 		fmt.Fprintf(w, "  boxes       %d\n", s.Boxes)
 		fmt.Fprintf(w, "  landmarks   %d\n", s.Landmarks)
 		fmt.Fprintf(w, "  ages        %d\n", s.Ages)
@@ -124,7 +140,11 @@ func (e *env) manifestBuild(c *cli.Context) error {
 	case c.Bool("strict") && s.Problems > 0:
 		return fmt.Errorf("%d problems were found (--strict)", s.Problems)
 	}
-	e.hint(c, `run "vf2prep split make --manifest %s --strategy first-n --val 20 --out split/"`, s.Out)
+	how := "first-n --val 20"
+	if anonymous {
+		how = "random --ratio 0.2"
+	}
+	e.hint(c, `run "vf2prep split make --manifest %s --strategy %s --out split/"`, s.Out, how)
 	return nil
 }
 
