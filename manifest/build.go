@@ -136,12 +136,16 @@ func (b *builder) readLayout(ctx context.Context, root *os.Root, report progress
 	t := &tree{root: root, workers: b.o.Workers, store: b.store, log: b.log}
 	report.Start(-1, "list directories")
 	defer report.Done()
-	if err := t.listUTKFace(ctx, func(n int) { report.Add(int64(n)) }); err != nil {
+	list := t.listFolders
+	if b.o.Layout == UTKFace {
+		list = t.listUTKFace
+	}
+	if err := list(ctx, func(n int) { report.Add(int64(n)) }); err != nil {
 		return err
 	}
 	b.unread = t.unread
 	b.store.sort()
-	if len(b.store.people) > 0 {
+	if slices.ContainsFunc(b.store.people, func(p *person) bool { return len(p.rows) > 0 }) {
 		return nil
 	}
 	for _, code := range []string{BadName, StrangeFile, OutsideRoot, UnreadableDir} {
@@ -163,6 +167,9 @@ func (b *builder) each(ctx context.Context, kind string, paths []string, parse f
 			return err
 		}
 		in.workers = b.o.Workers
+		if b.o.Layout != VGGFace2 {
+			in.find, in.lost = b.findPath, lostCodes[kind]
+		}
 		perr := parse(in, path)
 		input, err := in.close()
 		if perr != nil {

@@ -24,7 +24,7 @@ const (
 )
 
 // Layouts lists the layouts that [Build] takes.
-func Layouts() []Layout { return []Layout{VGGFace2, UTKFace} }
+func Layouts() []Layout { return []Layout{VGGFace2, Folders, UTKFace} }
 
 // Anonymous reports whether images of the layout show nobody in particular: each stands alone.
 func (l Layout) Anonymous() bool { return l == UTKFace }

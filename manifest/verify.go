@@ -331,8 +331,12 @@ func (v *Verification) unknownDirs(ctx context.Context, root *os.Root, parent st
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		dir := path.Join(parent, e.Name())
-		if !known[dir] && (e.IsDir() || e.Type()&fs.ModeSymlink != 0) && valid([]byte(e.Name())) {
+		dir, listed := path.Join(parent, e.Name()), e.IsDir()
+		if e.Type()&fs.ModeSymlink != 0 {
+			info, err := root.Stat(dir)
+			listed = err != nil || info.IsDir() // reading it tells what is wrong
+		}
+		if !known[dir] && listed && valid([]byte(e.Name())) {
 			v.extra(root, dir, nil, layout, limit)
 		}
 	}

@@ -26,7 +26,8 @@ itself and the same in data/; a flag names another file, or "none" for no file a
 What does not fit together is counted in the summary and recorded on the image's row; it is no
 failure unless --strict is given. A directory that can't be read ends with exit code 3.
 
-Layout utkface takes every age_gender_race_time.jpg (or .jpg.chip.jpg) below the root; age,
+Layout folders takes every directory below the root for an identity and every JPEG in it for an
+image, whatever they are called: LFW, CASIA-WebFace, MS1M and other people's own. Layout utkface takes every age_gender_race_time.jpg (or .jpg.chip.jpg) below the root; age,
 gender and race come from the name, and a name that does not tell them is a problem "bad-name".
 Its images have no identities.
 
@@ -34,10 +35,11 @@ Examples:
   vf2prep manifest build --root vggface2/ --out manifest.parquet
   vf2prep manifest build --root vggface2/ --ages my_ages.csv --attributes MAAD_Face.csv --out manifest.parquet
   vf2prep manifest build --root vggface2/ --no-scan --out manifest.parquet
+  vf2prep manifest build --layout folders --root lfw/ --boxes boxes.csv --out lfw.parquet
   vf2prep manifest build --layout utkface --root UTKFace/ --out utkface.parquet`,
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "root", Usage: "`DIR` that holds train/ and test/ (or data/train/ and data/test/); of other layouts the images", Required: true},
-					&cli.StringFlag{Name: "layout", Value: string(manifest.VGGFace2), Usage: "how the data set names its files: vggface2 or utkface"},
+					&cli.StringFlag{Name: "layout", Value: string(manifest.VGGFace2), Usage: "how the data set names its files: vggface2, folders or utkface"},
 					&cli.StringFlag{Name: "out", Usage: "the Parquet `FILE` to write", Required: true},
 					&cli.StringFlag{Name: "identity-meta", Usage: "identity_meta.csv `FILE`, in any known variant"},
 					&cli.StringSliceFlag{Name: "list", Usage: "list `FILE` such as train_list.txt; repeatable"},
@@ -251,7 +253,11 @@ func (e *env) manifestStats(c *cli.Context) error {
 		Examples: s.Examples, Plots: plots,
 	}, func(w io.Writer) {
 		fmt.Fprintf(w, "images       %d (%d train, %d test)\n", s.Images, s.TrainImages, s.TestImages)
-		fmt.Fprintf(w, "identities   %d (%d train, %d test), %d male, %d female\n", s.Identities, s.TrainIdentities, s.TestIdentities, s.Male, s.Female)
+		if s.Anonymous {
+			fmt.Fprintf(w, "identities   none: nobody is named; %d images male, %d female\n", s.MaleImages, s.FemaleImages)
+		} else {
+			fmt.Fprintf(w, "identities   %d (%d train, %d test), %d male, %d female\n", s.Identities, s.TrainIdentities, s.TestIdentities, s.Male, s.Female)
+		}
 		if s.MissingSampleNum > 0 {
 			fmt.Fprintf(w, "             %d without Sample_Num\n", s.MissingSampleNum)
 		}
