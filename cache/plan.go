@@ -32,8 +32,10 @@ type Plan struct {
 	Fits   bool        `json:"fits"`       // false only where Free is too little for what is missing
 	Shape  shard.Shape `json:"shape"`      // C, H, W
 	Recipe string      `json:"recipe"`
-	Digest string      `json:"plan_digest"` // of all that decides the bytes
-	Parts  []PartPlan  `json:"parts"`
+	// Classes is the number of identities that train; 0 where images show nobody in particular.
+	Classes int        `json:"classes"`
+	Digest  string     `json:"plan_digest"` // of all that decides the bytes
+	Parts   []PartPlan `json:"parts"`
 
 	o        PlanOptions
 	manifest string // digest
@@ -72,7 +74,7 @@ func MakePlan(o PlanOptions) (*Plan, error) {
 		return nil, fmt.Errorf("the split was made from manifest %s, this one is %s: %w", s.Manifest, m.Digest(), split.ErrMismatch)
 	}
 	p := &Plan{
-		Recipe: o.Recipe.Name, Shape: shard.Shape{3, o.Recipe.Height, o.Recipe.Width},
+		Recipe: o.Recipe.Name, Classes: len(s.Classes), Shape: shard.Shape{3, o.Recipe.Height, o.Recipe.Width},
 		o: o, manifest: m.Digest(), split: s,
 	}
 	row := o.Recipe.sampleBytes()

@@ -88,6 +88,8 @@ var recipes = map[string]Recipe{
 	// Cao et al. 2018: the box extended by 0.3. They resize the shorter side to 256 and leave the
 	// longer one as it comes; samples of one shape need a square, so here the longer side has 256.
 	"vggface2-256": {Geometry: Box, Height: 256, Width: 256, Margin: 0.3, WidthFloor: 0.875, Fit: "square", Sampling: "antialias", Channels: "rgb"},
+	// For data sets whose files are crops of faces already, such as UTKFace's chips of 200x200.
+	"whole-112": {Geometry: Whole, Height: 112, Width: 112, Sampling: "antialias", Channels: "rgb"},
 	// Deng et al. 2019: five points onto the 112x112 template.
 	"arcface-112": {Geometry: Similarity, Height: 112, Width: 112, Sampling: "antialias", Channels: "rgb"},
 }

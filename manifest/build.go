@@ -20,8 +20,9 @@ import (
 // below Root: in meta/, bb_landmark/, attributes/, Root itself and the same in data/. The text
 // [None] instead of a file switches a kind of input off.
 type BuildOptions struct {
-	Root string // holds train/ and test/, or data/train/ and data/test/
-	Out  string // the manifest to write
+	Root   string // holds train/ and test/, or data/train/ and data/test/
+	Layout Layout // of what is below the root; "" is VGGFace2
+	Out    string // the manifest to write
 
 	IdentityMeta string
 	Lists        []string // train or test is told by "train" or "test" in the name
@@ -71,6 +72,9 @@ func Build(ctx context.Context, o BuildOptions) (*Summary, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.NumCPU()
 	}
+	if err := o.checkLayout(); err != nil {
+		return nil, err
+	}
 	report := progress.Or(o.Progress)
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -89,7 +93,7 @@ func Build(ctx context.Context, o BuildOptions) (*Summary, error) {
 	}
 	b.store.sort()
 	if !o.NoScan {
-		if err := b.scan(ctx, root, b.prefix, o.Workers, report); err != nil {
+		if err := b.scan(ctx, root, o.Workers, report); err != nil {
 			return nil, err
 		}
 	}
@@ -103,6 +107,9 @@ func Build(ctx context.Context, o BuildOptions) (*Summary, error) {
 }
 
 func (b *builder) readTree(ctx context.Context, root *os.Root, report progress.Reporter) error {
+	if b.o.Layout != VGGFace2 {
+		return b.readLayout(ctx, root, report)
+	}
 	prefix, ok := findPrefix(root)
 	b.prefix = prefix
 	if b.o.TrustList {
@@ -124,6 +131,31 @@ func (b *builder) readTree(ctx context.Context, root *os.Root, report progress.R
 	return nil
 }
 
+// readLayout lists the images of a layout other than VGGFace2's.
+func (b *builder) readLayout(ctx context.Context, root *os.Root, report progress.Reporter) error {
+	t := &tree{root: root, workers: b.o.Workers, store: b.store, log: b.log}
+	report.Start(-1, "list directories")
+	defer report.Done()
+	list := t.listFolders
+	if b.o.Layout == UTKFace {
+		list = t.listUTKFace
+	}
+	if err := list(ctx, func(n int) { report.Add(int64(n)) }); err != nil {
+		return err
+	}
+	b.unread = t.unread
+	b.store.sort()
+	if slices.ContainsFunc(b.store.people, func(p *person) bool { return len(p.rows) > 0 }) {
+		return nil
+	}
+	for _, code := range []string{BadName, StrangeFile, OutsideRoot, UnreadableDir} {
+		if ex := b.log.examples[code]; len(ex) > 0 {
+			return fmt.Errorf("%s: no image of layout %s; of %d names the first: %v", b.o.Root, b.o.Layout, b.log.counts[code], ex[0])
+		}
+	}
+	return fmt.Errorf("%s: no image of layout %s: nothing is there", b.o.Root, b.o.Layout)
+}
+
 // each opens one kind's files in turn and hands them to parse.
 func (b *builder) each(ctx context.Context, kind string, paths []string, parse func(in *inputFile, path string) error) error {
 	for _, path := range paths {
@@ -135,6 +167,9 @@ func (b *builder) each(ctx context.Context, kind string, paths []string, parse f
 			return err
 		}
 		in.workers = b.o.Workers
+		if b.o.Layout != VGGFace2 {
+			in.find, in.lost = b.findPath, lostCodes[kind]
+		}
 		perr := parse(in, path)
 		input, err := in.close()
 		if perr != nil {
@@ -157,7 +192,11 @@ func one(path string) []string {
 }
 
 func (b *builder) readIdentities(ctx context.Context) error {
-	files, err := find(b.o.Root, one(b.o.IdentityMeta), []string{"identity_meta.csv"}, []string{"identity_meta_with_estimated_age.csv"})
+	metas, ages := [][]string{{"identity_meta.csv"}, {"identity_meta_with_estimated_age.csv"}}, [][]string{{"identity_age.csv"}, {"identity_meta_with_estimated_age.csv"}}
+	if b.o.Layout != VGGFace2 {
+		metas, ages = nil, nil
+	}
+	files, err := find(b.o.Root, one(b.o.IdentityMeta), metas...)
 	if err != nil {
 		return err
 	}
@@ -177,14 +216,14 @@ func (b *builder) readIdentities(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	ages, err := find(b.o.Root, one(b.o.IdentityAges), []string{"identity_age.csv"}, []string{"identity_meta_with_estimated_age.csv"})
+	means, err := find(b.o.Root, one(b.o.IdentityAges), ages...)
 	if err != nil {
 		return err
 	}
-	if slices.Equal(ages, files) {
+	if slices.Equal(means, files) {
 		return nil // its ages have been read
 	}
-	return b.each(ctx, kindIdentityAges, ages, func(in *inputFile, _ string) error {
+	return b.each(ctx, kindIdentityAges, means, func(in *inputFile, _ string) error {
 		return parseIdentityAges(in, in.shown, b.log, func(_ int, id Identity) {
 			if p := b.store.person([]byte(id.ID), false); p != nil && id.Age == id.Age {
 				p.Age = id.Age
@@ -210,6 +249,9 @@ func (b *builder) readTables(ctx context.Context, report progress.Reporter) erro
 		{kindAttributes, b.o.Attributes, [][]string{{"[0-9][0-9]-*.txt", "MAAD_Face.csv"}}, b.readAttributes},
 	}
 	for _, s := range steps {
+		if b.o.Layout != VGGFace2 { // directories below the root are identities or their like
+			s.alternatives = nil
+		}
 		files, err := find(b.o.Root, s.given, s.alternatives...)
 		if err == nil && s.kind == kindAttributes {
 			files, err = expandDirs(files)
@@ -397,9 +439,12 @@ func (b *builder) write(ctx context.Context, report progress.Reporter) (*Summary
 		return strings.Compare(x.Path, y.Path)
 	})
 	b.finish()
-	ids := make([]Identity, 0, len(b.store.people))
-	for _, p := range b.store.people {
-		ids = append(ids, p.Identity)
+	var ids []Identity
+	if !b.o.Layout.Anonymous() {
+		ids = make([]Identity, 0, len(b.store.people))
+		for _, p := range b.store.people {
+			ids = append(ids, p.Identity)
+		}
 	}
 	s := &Summary{Out: b.o.Out, Inputs: b.inputs, Examples: b.log.examples, UnreadableDirs: b.unread}
 	if s.Inputs == nil {
@@ -409,7 +454,7 @@ func (b *builder) write(ctx context.Context, report progress.Reporter) (*Summary
 	defer report.Done()
 	err := atomicfile.Write(b.o.Out, func(w io.Writer) error {
 		h := digest.New()
-		out := newWriter(io.MultiWriter(w, h), b.store.attributes, ids)
+		out := newWriter(io.MultiWriter(w, h), b.o.Layout, b.store.attributes, ids)
 		spans, rows := b.spans()
 		if err := out.groups(b.o.Workers, rows, func(first int, g *group) error {
 			return b.fill(ctx, spans, first, g, func(n int) { report.Add(int64(n)) })

@@ -1,6 +1,7 @@
 // Package manifest says what a VGGFace2 tree holds: one record an image, joined by NAME_ID from
 // the directories, the list files, loose boxes, loose landmarks, identity_meta.csv, ages and
-// attributes, kept in one Parquet file.
+// attributes, kept in one Parquet file. Trees of other layouts, a folder an identity or UTKFace,
+// give the same records; see [Layout].
 //
 // The package knows the formats of those files as they are found in the wild and the header of a
 // JPEG. It decodes no pixels, and it does not decide which image is used for what: that is the

@@ -91,7 +91,7 @@ func TestRowGroupWorkersDoNotChangeTheBytes(t *testing.T) {
 	var counts Counts
 	for _, workers := range []int{1, 2, 9} {
 		var got bytes.Buffer
-		w := newWriter(&got, m.Attributes, m.Identities)
+		w := newWriter(&got, VGGFace2, m.Attributes, m.Identities)
 		if err := w.groups(workers, len(m.Records), func(first int, g *group) error {
 			return g.add(m.Records[first:min(first+rowGroupRows, len(m.Records))])
 		}); err != nil {

@@ -51,6 +51,8 @@ func (b *builder) finish() {
 // landmarks; "" where nothing tells.
 func (b *builder) subset(p *person, r *row) Subset {
 	switch {
+	case b.o.Layout != VGGFace2 && p.listed: // directories say nothing
+		return p.Subset
 	case r.is(onDiskTrain):
 		return Train
 	case r.is(onDiskTest):
@@ -187,7 +189,11 @@ func (b *builder) fill(ctx context.Context, spans []span, first int, g *group, d
 			}
 			// A buffer that grows leaves the old one to the records that read it.
 			from := len(paths)
-			paths = r.appendPath(paths, b.prefix, s.subset, s.person.ID)
+			if s.person.names != nil {
+				paths = append(paths, b.path(s.person, i)...)
+			} else {
+				paths = r.appendPath(paths, b.prefix, s.subset, s.person.ID)
+			}
 			records = append(records, Record{})
 			b.record(&records[len(records)-1], s.person, i, s.subset)
 			records[len(records)-1].Path = unsafe.String(&paths[from], len(paths)-from)

@@ -6,7 +6,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -137,6 +139,83 @@ func FuzzMAAD(f *testing.F) {
 					panic("a value that is not known")
 				}
 			})
+	})
+}
+
+func FuzzUTKName(f *testing.F) {
+	for _, s := range []string{"26_1_3_20170116174525125.jpg.chip.jpg", "61_1_20170109142408075.jpg.chip.jpg", "0_0_0_1.JPEG", "1_1_1_1.chip.jpg", ".jpg", "116_0_4_99999999999999999999.jpg"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := parseUTKName(s)
+		if err != nil {
+			return
+		}
+		if n.age < 0 || n.age > maxUTKAge || n.gender != Male && n.gender != Female || n.race < 0 || n.race >= len(utkRaces) || !strings.HasPrefix(s, n.stem) {
+			t.Errorf("parseUTKName(%q) = %+v", s, n)
+		}
+		id := ImageID{n.stem, 1, 1}
+		if got, err := ParseImageID(id.String()); err != nil || got != id {
+			t.Errorf("%v does not survive its text: %v, %v", id, got, err)
+		}
+	})
+}
+
+// Whatever files are called, each gets a number of its own and the numbers are in order; the
+// order of the names given does not matter.
+func FuzzNumberFiles(f *testing.F) {
+	for _, s := range []string{"0001_01\n0001_02", "Ana_0010\nAna_0009", "7\n07\n007", "a\nb1\n", "2-FaceId-0\n10-FaceId-0", "1234567890\n1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		names := strings.Split(s, "\n")
+		slices.Sort(names)
+		names = slices.Compact(names)
+		for i := range names {
+			names[i] += ".jpg"
+		}
+		again := slices.Clone(names)
+		slices.Reverse(again)
+		keys := numberFiles(names)
+		if !slices.Equal(keys, numberFiles(again)) || !slices.Equal(names, again) || len(keys) != len(names) {
+			t.Errorf("%q: %v, then %q", names, keys, again)
+		}
+		for i, key := range keys {
+			if i > 0 && keys[i-1] >= key {
+				t.Errorf("%q: %d after %d", names, key, keys[i-1])
+			}
+			id := ImageID{"n", int32(key >> 32), int32(uint32(key))}
+			if got, err := ParseImageID(id.String()); err != nil || got != id {
+				t.Errorf("%v does not survive its text: %v, %v", id, got, err)
+			}
+		}
+	})
+}
+
+func FuzzBoxesByPath(f *testing.F) {
+	for _, s := range append(fuzzSeeds, "path,x,y,w,h\nAna Müller/a.jpg,1,2,3,4\n", "x\\Ana Müller\\a,1,2,3,4\nAna Müller/b,1,2,3,4\n", "\"Ana Müller/b.JPG\",NaN,1,1,1\n") {
+		f.Add([]byte(s))
+	}
+	st := newStore()
+	p := st.person([]byte("Ana Müller"), true)
+	p.names = []string{"a.jpg", "b.JPG", "b.jpg"}
+	for _, key := range numberFiles(p.names) {
+		p.add(key)
+	}
+	b := &builder{o: BuildOptions{Layout: Folders}, store: st}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s := newSource(bytes.NewReader(text), "f", newProblemLog())
+		s.find, s.lost = b.findPath, BoxNoImage
+		_ = s.table(bytes.NewReader(text), boxColumns, func(_ int, id []byte, image, fc int32, v []float32) {
+			if _, r := st.row(id, image, fc, false); r == nil {
+				t.Errorf("%s/%d_%d is not there", id, image, fc)
+			}
+			for _, x := range v {
+				if !(math.Abs(float64(x)) <= maxCoordinate) {
+					t.Errorf("coordinate %v", x)
+				}
+			}
+		})
 	})
 }
 

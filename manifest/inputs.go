@@ -78,6 +78,11 @@ type inputFile struct {
 	shown string // how problems, errors and the manifest call it
 
 	workers int // that may parse its lines; 0 is one
+
+	// find looks up the image that a path names, and lost is the problem of one that is not there;
+	// nil and "" for layout VGGFace2, whose files name images by NAME_ID.
+	find func(text []byte) (identity []byte, image, fc int32, ok bool)
+	lost string
 }
 
 // openInput opens a file and decides what it is called: relative to the root, else by its base

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// Version is the version of the manifest format that this package writes. It reads all versions
-// from 1 to this one.
-const Version = 1
+// Version is the newest version of the manifest format that this package writes: 1 for layout
+// VGGFace2, 2 for others. It reads all versions from 1 to this one.
+const Version = 2
 
 // The keys of the Parquet file's key-value metadata.
 const (
@@ -18,6 +18,7 @@ const (
 	keyFooter     = "vf2prep.manifest.footer" // its own checksum; files of older programs lack it
 	keyInputs     = "vf2prep.manifest.inputs"
 	keyIdentities = "vf2prep.manifest.identities"
+	keyLayout     = "vf2prep.manifest.layout" // since version 2; absent for layout VGGFace2
 )
 
 // Input is one file that a manifest was made from.
@@ -82,7 +83,7 @@ func decodeIdentities(text string) ([]Identity, error) {
 	}
 	ids := make([]Identity, len(in))
 	for i, j := range in {
-		if !validIdentity([]byte(j.ID)) || i > 0 && in[i-1].ID >= j.ID {
+		if !validName([]byte(j.ID)) || i > 0 && in[i-1].ID >= j.ID {
 			return nil, fmt.Errorf("identity table: entry %d: %q is no identity or out of order: %w", i, j.ID, ErrCorrupt)
 		}
 		ids[i] = Identity{ID: j.ID, Name: j.Name, Samples: -1, Subset: j.Subset, Gender: parseGender([]byte(j.Gender)), Age: unknownAge()}

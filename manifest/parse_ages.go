@@ -24,14 +24,17 @@ func parseImageAges(r io.Reader, name string, log *problemLog, each func(line in
 		if len(f) == 0 {
 			return nil
 		}
-		if isHeader(f[0], "name_id", "filename", "image") {
+		if s.header(f[0], "name_id", "filename", "image") {
 			if s.seen > 1 {
 				s.note(SecondHeader, "header in mid-file")
 			}
 			col = ageColumn(f)
 			return nil
 		}
-		identity, image, fc, ok := parseLooseID(f[0])
+		identity, image, fc, ok := s.id(f[0])
+		if !ok && s.missing(f[0]) {
+			return nil
+		}
 		if !ok {
 			s.reject("NAME_ID: %q is no image such as n000002/0001_01", f[0])
 			return nil
@@ -96,7 +99,7 @@ func parseTwoColumnAges(r io.Reader, name string, log *problemLog, each func(lin
 			continue
 		}
 		switch {
-		case !validIdentity(f[0]):
+		case !s.person(f[0]):
 			s.reject("Class_ID: %q is no identity such as n000002", f[0])
 		case len(f) < 2:
 			s.reject("%d fields, want Class_ID and age", len(f))

@@ -41,7 +41,11 @@ func parseAttribute(r io.Reader, name string, log *problemLog, each func(line in
 			continue
 		}
 		value := b[cut+1:]
-		identity, image, fc, ok := parseLooseID(bytes.TrimRight(b[:cut], "\t ,"))
+		text := bytes.TrimRight(b[:cut], "\t ,")
+		identity, image, fc, ok := s.id(text)
+		if !ok && s.missing(text) {
+			continue
+		}
 		if !ok {
 			s.reject("%q is no image such as n000002/0001_01.jpg", b[:cut])
 			continue
@@ -97,7 +101,10 @@ scan:
 		if names == nil {
 			return Problem{File: s.name, Line: s.lines.n, Detail: "no header Filename,Identity,..."}.err()
 		}
-		identity, image, fc, ok := parseLooseID(f[0])
+		identity, image, fc, ok := s.id(f[0])
+		if !ok && s.missing(f[0]) {
+			continue
+		}
 		if !ok {
 			s.reject("Filename: %q is no image such as n000002/0001_01.jpg", f[0])
 			continue

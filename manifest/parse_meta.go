@@ -38,7 +38,7 @@ func parseIdentityMeta(r io.Reader, name string, log *problemLog, each func(line
 			continue
 		}
 		id := Identity{Samples: -1, Gender: GenderUnknown, Age: unknownAge()}
-		if !validIdentity(f[0]) {
+		if !s.person(f[0]) {
 			s.reject("Class_ID: %q is no identity such as n000002", f[0])
 			continue
 		}

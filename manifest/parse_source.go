@@ -18,10 +18,17 @@ type source struct {
 	good   int
 	bad    int
 	first  Problem // the first bad line
+
+	find func(text []byte) (identity []byte, image, fc int32, ok bool) // see inputFile
+	lost string
 }
 
 func newSource(r io.Reader, name string, log *problemLog) *source {
-	return &source{name: name, lines: newLines(r), log: log}
+	s := &source{name: name, lines: newLines(r), log: log}
+	if in, ok := r.(*inputFile); ok {
+		s.find, s.lost = in.find, in.lost
+	}
+	return s
 }
 
 // next returns the next line that is not blank, or io.EOF.

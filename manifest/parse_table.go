@@ -38,7 +38,10 @@ func parseLandmarks(r io.Reader, name string, log *problemLog, each func(line in
 // files were concatenated; one that names other columns is an error, since the numbers would be
 // taken for what they are not.
 func parseTable(r io.Reader, name string, log *problemLog, columns []string, each func(line int, identity []byte, image, fc int32, values []float32)) error {
-	s := newSource(r, name, log)
+	return newSource(r, name, log).table(r, columns, each)
+}
+
+func (s *source) table(r io.Reader, columns []string, each func(line int, identity []byte, image, fc int32, values []float32)) error {
 	values := make([]float32, len(columns)-1)
 	regular := shape{numbers: len(values), low: -maxCoordinate, high: maxCoordinate}
 	return s.run(r, &regular, func(identity []byte, l *line, values []float32) bool {
@@ -49,16 +52,19 @@ func parseTable(r io.Reader, name string, log *problemLog, columns []string, eac
 		if len(f) == 0 {
 			return nil
 		}
-		if isHeader(f[0], columns[0]) {
-			if got := joinFields(f); !strings.EqualFold(got, strings.Join(columns, ",")) {
-				return Problem{File: s.name, Line: s.lines.n, Detail: "columns " + got + ", want " + strings.Join(columns, ",")}.err()
+		if s.header(f[0], columns[0]) {
+			if !s.columnsAgree(f, columns) {
+				return Problem{File: s.name, Line: s.lines.n, Detail: "columns " + joinFields(f) + ", want " + strings.Join(columns, ",")}.err()
 			}
 			if s.seen > 1 {
 				s.note(SecondHeader, "header in mid-file")
 			}
 			return nil
 		}
-		identity, image, fc, ok := parseLooseID(f[0])
+		identity, image, fc, ok := s.id(f[0])
+		if !ok && s.missing(f[0]) {
+			return nil
+		}
 		if !ok {
 			s.reject("NAME_ID: %q is no image such as n000002/0001_01", f[0])
 			return nil

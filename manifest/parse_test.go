@@ -238,14 +238,14 @@ func TestRealAttributes(t *testing.T) {
 }
 
 func TestParseImageID(t *testing.T) {
-	for _, s := range []string{"n000002/0001_01", "n000002/10000_55", "n000002/0000_100"} {
+	for _, s := range []string{"n000002/0001_01", "n000002/10000_55", "n000002/0000_100", "Ana Müller/0001_01", "m.0107_f/0001_01", "a,\"b/0001_01"} {
 		id, err := ParseImageID(s)
 		if err != nil || id.String() != s {
 			t.Errorf("ParseImageID(%q) = %v, %v", s, id, err)
 		}
 	}
 	for _, s := range []string{"", "n000002", "n000002/1_1", "n000002/0001_1", "n000002/00001_01", "n000002/0001_01.jpg", "/0001_01",
-		"../0001_01", "n000002/9999999999_01", "n000002/-001_01", "a b/0001_01", "n000002/0001_01_01"} {
+		"../0001_01", "n000002/9999999999_01", "n000002/-001_01", ".b/0001_01", "a:b/0001_01", "a\\b/0001_01", "a\nb/0001_01", "\xff/0001_01", "n000002/0001_01_01"} {
 		if id, err := ParseImageID(s); err == nil {
 			t.Errorf("ParseImageID(%q) = %v, want an error", s, id)
 		}

@@ -36,9 +36,12 @@ const (
 	NoSubset          = "no-subset"          // neither directory, list nor Flag tell; taken for train
 	AgeNoImage        = "age-without-image"  // an age for an image that is nowhere else
 	AttributeNoImage  = "attribute-without-image"
-	StrangeFile       = "strange-file"         // a name in the tree that is no NAME_ID, or no file
-	OutsideRoot       = "outside-root"         // a directory that is a link out of the root
-	UnreadableDir     = "unreadable-directory" // the manifest is incomplete
+	BoxNoImage        = "box-without-image"       // of layouts whose files name images by path
+	LandmarksNoImage  = "landmarks-without-image" // the same
+	StrangeFile       = "strange-file"            // a name in the tree that is no NAME_ID, or no file
+	BadName           = "bad-name"                // an image whose name does not tell what the layout says it does
+	OutsideRoot       = "outside-root"            // a directory that is a link out of the root
+	UnreadableDir     = "unreadable-directory"    // the manifest is incomplete
 )
 
 // rowCodes gives each problem of an image its bit while a manifest is built. Bits are never

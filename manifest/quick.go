@@ -273,7 +273,7 @@ func (s *source) run(r io.Reader, sh *shape, good func(identity []byte, l *line,
 		for i := range b.lines {
 			l := &b.lines[i]
 			s.lines.n++
-			if l.kind == lineGood {
+			if l.kind == lineGood && s.find == nil {
 				v := values[:sh.numbers]
 				values = values[sh.numbers:]
 				if good(b.buf[l.id:l.slash], l, v) {

@@ -121,6 +121,10 @@ func open(f io.ReaderAt, size int64) (r *Reader, err error) {
 	if r.m.Identities, err = decodeIdentities(ids); err != nil {
 		return nil, err
 	}
+	layout, _ := pq.Lookup(keyLayout)
+	if r.m.Layout, err = parseLayout(layout); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", keyLayout, err, ErrCorrupt)
+	}
 	return r, r.matchColumns()
 }
 
@@ -168,6 +172,13 @@ func (r *Reader) Rows() int64 { return r.pq.NumRows() }
 
 // Identities returns the identity table, sorted by ID.
 func (r *Reader) Identities() []Identity { return r.m.Identities }
+
+// Layout returns how the data set names its files.
+func (r *Reader) Layout() Layout { return r.m.Layout }
+
+// Anonymous reports whether images show nobody in particular: ID.Identity then only tells them
+// apart.
+func (r *Reader) Anonymous() bool { return r.m.Layout.Anonymous() }
 
 // Attributes returns the names of the attributes that records may have.
 func (r *Reader) Attributes() []string { return r.m.Attributes }

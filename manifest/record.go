@@ -18,6 +18,7 @@ var (
 )
 
 // ImageID names one face image as VGGFace2's NAME_ID does: two faces of one photo share Image.
+// In other layouts Identity is a directory's name and the numbers are those that the reader gave.
 type ImageID struct {
 	Identity    string // "n000002"
 	Image, Face int32  // 1, 1
@@ -75,7 +76,7 @@ func (id *ImageID) Parse(text []byte) error {
 // parseNameID splits a NAME_ID; identity is a part of b.
 func parseNameID(b []byte) (identity []byte, image, fc int32, ok bool) {
 	slash := slices.Index(b, '/')
-	if slash < 0 || !validIdentity(b[:slash]) {
+	if slash < 0 || !validName(b[:slash]) {
 		return nil, 0, 0, false
 	}
 	image, fc, ok = parseNumbers(b[slash+1:])
@@ -109,7 +110,7 @@ func parsePadded(b []byte, width int) (v int32, ok bool) {
 
 const maxIdentity = 64 // bytes of an identity's id
 
-// validIdentity accepts VGGFace2's n000002 and what people name directories of their own: letters,
+// validIdentity accepts, for layout VGGFace2, n000002 and what people name directories of their own: letters,
 // digits, '_', '-' and '.', beginning with a letter or digit.
 func validIdentity(b []byte) bool {
 	if len(b) == 0 || len(b) > maxIdentity {
@@ -173,7 +174,7 @@ type Record struct {
 
 	Gender    Gender
 	Age       float32 // years; NaN unknown
-	AgeSource string  // "image:FILE", or "identity:FILE" for a mean over the identity; "" unknown
+	AgeSource string  // "image:FILE", "identity:FILE" for a mean over the identity, or "file-name"; "" unknown
 
 	Attributes Attributes
 	Problems   []string // codes, sorted; see the Problem constants

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 
 	"github.com/zeebo/xxh3"
@@ -157,7 +158,7 @@ func (s *scanner) look(dir, name string, link bool) (v seen) {
 
 // scan reads all files that the store knows to be there. The result does not depend on the number
 // of workers: each writes to its own people, and the logs are merged in order.
-func (b *builder) scan(ctx context.Context, root *os.Root, prefix string, workers int, report progress.Reporter) error {
+func (b *builder) scan(ctx context.Context, root *os.Root, workers int, report progress.Reporter) error {
 	var total int64
 	for _, p := range b.store.people {
 		for i := range p.rows {
@@ -189,7 +190,7 @@ func (b *builder) scan(ctx context.Context, root *os.Root, prefix string, worker
 			defer s.close()
 			for i := range jobs {
 				logs[i] = newProblemLog()
-				if err := s.person(ctx, b.store.people[i], prefix, logs[i], report); err != nil {
+				if err := s.person(ctx, b, b.store.people[i], logs[i], report); err != nil {
 					return err
 				}
 			}
@@ -205,7 +206,7 @@ func (b *builder) scan(ctx context.Context, root *os.Root, prefix string, worker
 	return nil
 }
 
-func (s *scanner) person(ctx context.Context, p *person, prefix string, log *problemLog, report progress.Reporter) error {
+func (s *scanner) person(ctx context.Context, b *builder, p *person, log *problemLog, report progress.Reporter) error {
 	p.files = make([]fileInfo, len(p.rows))
 	for i := range p.rows {
 		r := &p.rows[i]
@@ -219,7 +220,13 @@ func (s *scanner) person(ctx context.Context, p *person, prefix string, log *pro
 		if !r.is(onDiskTrain) {
 			subset = Test
 		}
-		dir, name := prefix+string(subset)+"/"+p.ID, r.file()
+		var dir, name string
+		if p.names != nil {
+			dir, name = path.Split(b.path(p, i))
+			dir = path.Clean(dir)
+		} else {
+			dir, name = b.prefix+string(subset)+"/"+p.ID, r.file()
+		}
 		v := s.look(dir, name, r.is(isLink))
 		p.files[i] = fileInfo{
 			xxh3: v.xxh3, bytes: v.bytes, width: uint16(v.width), height: uint16(v.height), components: uint8(v.components),
@@ -229,11 +236,11 @@ func (s *scanner) person(ctx context.Context, p *person, prefix string, log *pro
 			r.set(code)
 			switch {
 			case v.err != nil && isEscape(v.err):
-				log.example(code, dir+"/"+name, 0, "a link that leads out of the root is not followed")
+				log.example(code, path.Join(dir, name), 0, "a link that leads out of the root is not followed")
 			case v.err != nil:
-				log.example(code, dir+"/"+name, 0, "%v", cause(v.err))
+				log.example(code, path.Join(dir, name), 0, "%v", cause(v.err))
 			case code == TooLarge:
-				log.example(code, dir+"/"+name, 0, "%d bytes, %dx%d pixels", v.bytes, v.width, v.height)
+				log.example(code, path.Join(dir, name), 0, "%d bytes, %dx%d pixels", v.bytes, v.width, v.height)
 			}
 		}
 		report.Add(1)
@@ -243,6 +250,14 @@ func (s *scanner) person(ctx context.Context, p *person, prefix string, log *pro
 
 // file returns the image's file name, "0001_01.jpg".
 func (r *row) file() string { return string(r.appendFile(make([]byte, 0, 32))) }
+
+// path returns the path below the root of row i's file, of a layout that names its files.
+func (b *builder) path(p *person, i int) string {
+	if b.o.Layout == Folders {
+		return p.ID + "/" + p.names[i]
+	}
+	return p.names[i]
+}
 
 // appendPath appends the image's path below the root.
 func (r *row) appendPath(b []byte, prefix string, subset Subset, identity string) []byte {

@@ -30,6 +30,7 @@ type Stats struct {
 	FemaleImages      int64
 	MissingSampleNum  int64
 	Attributes        int
+	Anonymous         bool   // images show nobody in particular: there are no identities to count
 	Digest            string // of the manifest, or of the identity_meta.csv
 	Examples          map[string][]Problem
 
@@ -46,7 +47,7 @@ func FileStats(ctx context.Context, path string) (*Stats, error) {
 		return nil, err
 	}
 	defer r.Close()
-	s := &Stats{Counts: r.Counts(), Attributes: len(r.Attributes()), Digest: r.Digest()}
+	s := &Stats{Counts: r.Counts(), Attributes: len(r.Attributes()), Anonymous: r.Anonymous(), Digest: r.Digest()}
 	s.MissingSampleNum = s.ProblemCounts[MissingSampleNum]
 	var bytes []float64
 	var last ImageID
@@ -59,12 +60,14 @@ func FileStats(ctx context.Context, path string) (*Stats, error) {
 		if rows%4096 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if rows == 0 || rec.ID.Identity != last.Identity || rec.Subset != subset {
+		if !s.Anonymous && (rows == 0 || rec.ID.Identity != last.Identity || rec.Subset != subset) {
 			s.perIdentity = append(s.perIdentity, 0)
 		}
 		rows++
 		last, subset = rec.ID, rec.Subset
-		s.perIdentity[len(s.perIdentity)-1]++
+		if !s.Anonymous {
+			s.perIdentity[len(s.perIdentity)-1]++
+		}
 		if rec.Width > 0 {
 			s.widths = append(s.widths, float64(rec.Width))
 			s.heights = append(s.heights, float64(rec.Height))
@@ -210,13 +213,17 @@ func (s *Stats) Plot(dir string) (files []string, err error) {
 			return files, err
 		}
 	}
-	if s.Male+s.Female > 0 {
-		unknown := s.Identities - s.Male - s.Female
-		labels, values := []string{"male", "female"}, []float64{float64(s.Male), float64(s.Female)}
+	male, female, all, of := int64(s.Male), int64(s.Female), int64(s.Identities), "identities"
+	if s.Anonymous {
+		male, female, all, of = s.MaleImages, s.FemaleImages, s.Images, "images"
+	}
+	if male+female > 0 {
+		unknown := all - male - female
+		labels, values := []string{"male", "female"}, []float64{float64(male), float64(female)}
 		if unknown > 0 {
 			labels, values = append(labels, "unknown"), append(values, float64(unknown))
 		}
-		c, err := chart.Bars(chart.Axes{Title: "Gender", Y: "identities"}, labels, values)
+		c, err := chart.Bars(chart.Axes{Title: "Gender", Y: of}, labels, values)
 		if err := draw("gender", c, err); err != nil {
 			return files, err
 		}

@@ -70,6 +70,8 @@ type person struct {
 	ageSource uint8 // of Identity.Age
 	rows      []row
 	files     []fileInfo // of each row; nil where nothing was scanned
+	names     []string   // of each row's file, below b.dir; nil for layout VGGFace2, which numbers tell
+	order     []int32    // rows sorted by name, once it is asked for
 	attrs     []attrBits
 	test      int // rows that are isTest
 

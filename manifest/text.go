@@ -110,7 +110,7 @@ func parseLooseID(b []byte) (identity []byte, image, fc int32, ok bool) {
 	if dot := bytes.LastIndexByte(b, '.'); dot > 0 && isImageExt(b[dot:]) {
 		b = b[:dot]
 	}
-	if identity, image, fc, ok = parseNameID(b); ok {
+	if identity, image, fc, ok = parseNameID(b); ok && validIdentity(identity) {
 		return identity, image, fc, ok
 	}
 	for i := range b {
@@ -123,7 +123,8 @@ func parseLooseID(b []byte) (identity []byte, image, fc int32, ok bool) {
 		return nil, 0, 0, false
 	}
 	first := bytes.LastIndexByte(b[:last], '/') + 1
-	return parseNameID(b[first:])
+	identity, image, fc, ok = parseNameID(b[first:])
+	return identity, image, fc, ok && validIdentity(identity)
 }
 
 func isImageExt(b []byte) bool {

@@ -129,7 +129,7 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 	groups := make(chan group)
 	var mu sync.Mutex
 	var parts []*Verification
-	known := map[string]bool{}
+	known := map[string]bool{} // directories; of an anonymous layout identities
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(groups)
@@ -157,6 +157,9 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 				next.dir = dir
 				known[dir] = true
 			}
+			if r.Anonymous() {
+				known[rec.ID.Identity] = true
+			}
 			next.recs = append(next.recs, *rec)
 		}
 		return send()
@@ -174,7 +177,9 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 					part.file(s, &job.recs[i], o.Limit)
 					report.Add(1)
 				}
-				part.extra(root, job.dir, job.recs, o.Limit)
+				if !r.Anonymous() { // else a directory's rows do not stand side by side
+					part.extra(root, job.dir, job.recs, r.Layout(), o.Limit)
+				}
 				mu.Lock()
 				for len(parts) <= job.n {
 					parts = append(parts, nil)
@@ -191,7 +196,7 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 	for _, p := range parts {
 		v.add(p, o.Limit)
 	}
-	if err := v.unknownDirs(ctx, root, known, o.Limit); err != nil {
+	if err := v.unknown(ctx, root, r.Layout(), known, o.Limit); err != nil {
 		return nil, err
 	}
 	v.Problems = v.Missing + v.Changed + v.Unreadable + v.Extra + v.InputsChanged
@@ -258,7 +263,7 @@ func (v *Verification) file(s *scanner, r *Record, limit int) {
 }
 
 // extra finds images in a directory that the rows do not name.
-func (v *Verification) extra(root *os.Root, dir string, recs []Record, limit int) {
+func (v *Verification) extra(root *os.Root, dir string, recs []Record, layout Layout, limit int) {
 	entries, err := readDir(root, dir)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -271,37 +276,68 @@ func (v *Verification) extra(root *os.Root, dir string, recs []Record, limit int
 		names[path.Base(recs[i].Path)] = true
 	}
 	for _, e := range entries {
-		if !names[e.Name()] && isImageName(e.Name()) && !e.IsDir() {
+		if !names[e.Name()] && isImageName(e.Name(), layout) && !e.IsDir() {
 			v.find(limit, FindingExtra, dir+"/"+e.Name(), "the manifest does not name it")
 		}
 	}
 }
 
-func isImageName(name string) bool {
+func isImageName(name string, layout Layout) bool {
+	if layout == Folders {
+		_, ok := extension(name)
+		return ok && strange(name) == ""
+	}
 	ext := path.Ext(name)
 	_, _, ok := parseNumbers([]byte(name[:len(name)-len(ext)]))
 	return ok && slices.Contains(exts[:], ext)
 }
 
-// unknownDirs looks into directories of identities that the manifest does not name.
-func (v *Verification) unknownDirs(ctx context.Context, root *os.Root, known map[string]bool, limit int) error {
+// unknown finds images where no row of the manifest is.
+func (v *Verification) unknown(ctx context.Context, root *os.Root, layout Layout, known map[string]bool, limit int) error {
+	switch layout {
+	case UTKFace:
+		w := &walker{ctx: ctx, root: root, image: func(dir, name string, _ bool) {
+			if n, err := parseUTKName(name); err == nil && !known[n.stem] {
+				v.find(limit, FindingExtra, path.Join(dir, name), "the manifest does not name it")
+			}
+		}}
+		return w.walk(".", 0)
+	case Folders:
+		return v.unknownDirs(ctx, root, ".", layout, known, limit)
+	}
 	prefix, ok := findPrefix(root)
 	if !ok {
 		return nil
 	}
 	for _, s := range []Subset{Train, Test} {
-		entries, err := readDir(root, prefix+string(s))
-		if err != nil {
-			continue // a missing subset shows in its files
+		if err := v.unknownDirs(ctx, root, prefix+string(s), layout, known, limit); err != nil {
+			return err
 		}
-		for _, e := range entries {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			dir := prefix + string(s) + "/" + e.Name()
-			if !known[dir] && (e.IsDir() || e.Type()&fs.ModeSymlink != 0) && validIdentity([]byte(e.Name())) {
-				v.extra(root, dir, nil, limit)
-			}
+	}
+	return nil
+}
+
+// unknownDirs looks into directories of identities that the manifest does not name.
+func (v *Verification) unknownDirs(ctx context.Context, root *os.Root, parent string, layout Layout, known map[string]bool, limit int) error {
+	entries, err := readDir(root, parent)
+	if err != nil {
+		return nil // a missing subset shows in its files
+	}
+	valid := validIdentity
+	if layout == Folders {
+		valid = func(name []byte) bool { return strange(string(name)) == "" }
+	}
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		dir, listed := path.Join(parent, e.Name()), e.IsDir()
+		if e.Type()&fs.ModeSymlink != 0 {
+			info, err := root.Stat(dir)
+			listed = err != nil || info.IsDir() // reading it tells what is wrong
+		}
+		if !known[dir] && listed && valid([]byte(e.Name())) {
+			v.extra(root, dir, nil, layout, limit)
 		}
 	}
 	return nil

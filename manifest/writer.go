@@ -29,6 +29,7 @@ type Manifest struct {
 	Attributes []string   // names of the attributes that records may have
 	Inputs     []Input
 	Counts     Counts
+	Layout     Layout // "" is VGGFace2
 	Digest     string // of the file's bytes; "" for a manifest that is no file
 }
 
@@ -44,8 +45,12 @@ func Write(path string, m *Manifest) error {
 	}
 	ids := slices.Clone(m.Identities)
 	sortIdentities(ids)
+	layout, err := parseLayout(string(m.Layout))
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	return atomicfile.Write(path, func(w io.Writer) error {
-		out := newWriter(w, m.Attributes, ids)
+		out := newWriter(w, layout, m.Attributes, ids)
 		if err := out.groups(runtime.NumCPU(), len(records), func(first int, g *group) error {
 			return g.add(records[first:min(first+rowGroupRows, len(records))])
 		}); err != nil {
@@ -69,6 +74,7 @@ func compareRecords(a, b Record) int {
 type writer struct {
 	w      io.Writer
 	at     int64 // bytes written
+	layout Layout
 	cols   []column
 	ids    []Identity
 	names  map[string]string
@@ -80,9 +86,10 @@ type writer struct {
 
 const magic = "PAR1"
 
-func newWriter(w io.Writer, attributes []string, ids []Identity) *writer {
+func newWriter(w io.Writer, layout Layout, attributes []string, ids []Identity) *writer {
 	out := &writer{
 		w:      w,
+		layout: layout,
 		cols:   append(columns(attributes), problemsList()),
 		ids:    ids,
 		names:  make(map[string]string, len(ids)),
@@ -94,7 +101,7 @@ func newWriter(w io.Writer, attributes []string, ids []Identity) *writer {
 	}
 	m := &out.meta
 	m.Version = 2
-	m.CreatedBy = "vf2prep version " + strconv.Itoa(Version)
+	m.CreatedBy = "vf2prep version " + strconv.Itoa(layout.version())
 	m.Schema = append(m.Schema, format.SchemaElement{
 		Name: "image", RepetitionType: thrift.New(format.Required), NumChildren: thrift.New(int32(len(out.cols))),
 	})
@@ -245,6 +252,9 @@ func (w *writer) group(g *group) error {
 
 // person counts the identity of a record, the first of its kind or the first of a row group.
 func (w *writer) person(r *Record) {
+	if w.layout.Anonymous() {
+		return
+	}
 	c := &w.counts
 	if r.ID.Identity == w.last.ID && r.Subset == w.last.Subset {
 		return // it began in the row group before
@@ -350,8 +360,11 @@ func (w *writer) close(inputs []Input, base Counts) error {
 		{Key: keyFooter, Value: noSum},
 		{Key: keyIdentities, Value: ids},
 		{Key: keyInputs, Value: string(in)},
-		{Key: keyVersion, Value: strconv.Itoa(Version)},
 	}
+	if w.layout != VGGFace2 {
+		w.meta.KeyValueMetadata = append(w.meta.KeyValueMetadata, format.KeyValue{Key: keyLayout, Value: string(w.layout)})
+	}
+	w.meta.KeyValueMetadata = append(w.meta.KeyValueMetadata, format.KeyValue{Key: keyVersion, Value: strconv.Itoa(w.layout.version())})
 	footer, err := thrift.Marshal(&thrift.CompactProtocol{}, &w.meta)
 	if err != nil {
 		return err

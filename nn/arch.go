@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,7 +61,7 @@ func Archs() []Arch {
 type Config struct {
 	Arch                    string
 	Channels, Height, Width int // of the input
-	Classes                 int
+	Classes                 int // may be 0 without heads identity and triplet
 	Batch                   int // samples a step
 	Seed                    uint64
 	LabelSmoothing          float64 // share of a label that is spread over all classes
@@ -72,6 +73,11 @@ type Config struct {
 	Alpha         float64       // the triplet loss's margin; 0: 0.2
 	Mining        kernel.Mining // which triplets count; "": semi-hard
 	Frozen        []string      // patterns of path.Match of parameters that are not trained
+}
+
+// named reports whether a head learns who somebody is.
+func (cfg Config) named() bool {
+	return slices.ContainsFunc(cfg.heads(), func(h Head) bool { return h.Kind.Named() })
 }
 
 func (cfg Config) heads() []Head {
@@ -119,12 +125,16 @@ func (cfg Config) plan() (*plan, error) {
 		return nil, fmt.Errorf("no network %q; known are %s", cfg.Arch, strings.Join(known, ", "))
 	}
 	var errs []error
+	classes := cfg.Classes
+	if classes == 0 && !cfg.named() {
+		classes = 1 // any number will do
+	}
 	for _, v := range []struct {
 		what       string
 		value, max int
 	}{
 		{"channels", cfg.Channels, 16}, {"height", cfg.Height, 1 << 14}, {"width", cfg.Width, 1 << 14},
-		{"classes", cfg.Classes, 1 << 24}, {"batch", cfg.Batch, 1 << 14}, {"embedding", cfg.Embedding + 1, 1 << 16},
+		{"classes", classes, 1 << 24}, {"batch", cfg.Batch, 1 << 14}, {"embedding", cfg.Embedding + 1, 1 << 16},
 	} {
 		if v.value < 1 || v.value > v.max {
 			errs = append(errs, fmt.Errorf("%s: %s is %d, want 1 to %d", cfg.Arch, v.what, v.value, v.max))

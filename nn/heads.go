@@ -58,6 +58,9 @@ func (k HeadKind) outputs(classes int) int {
 	return 0
 }
 
+// Named reports whether the head learns from labels of identities.
+func (k HeadKind) Named() bool { return k == Identity || k == Triplet }
+
 // layerName is the name of a head's layer.
 func (k HeadKind) layerName() string {
 	if k == AgeRank {

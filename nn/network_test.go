@@ -26,11 +26,17 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := New(good); err != nil {
 		t.Errorf("New(%+v): %v, want no error", good, err)
 	}
+	good.Classes, good.Heads = 0, []Head{{Gender, 1}, {Age, 1}}
+	if _, err := New(good); err != nil {
+		t.Errorf("New(%+v): %v, want no error", good, err)
+	}
+	good.Classes, good.Heads = 2, nil
 	for want, change := range map[string]func(*Config){
 		`no network "resnet"; known are seed-resnet, seed-resnet-relu`: func(c *Config) { c.Arch = "resnet" },
 		"7x7 pooling has 6x7 pixels":                                   func(c *Config) { c.Height = 24 },
 		"7x7 pooling has 7x1 pixels":                                   func(c *Config) { c.Width = 1 },
 		"classes is 0":                                                 func(c *Config) { c.Classes = 0 },
+		"seed-resnet: classes is 0, want 1":                            func(c *Config) { c.Classes, c.Heads = 0, []Head{{Gender, 1}, {Triplet, 1}} },
 		"height is -1":                                                 func(c *Config) { c.Height = -1 },
 		"batch is 0":                                                   func(c *Config) { c.Batch = 0 },
 		"too large":                                                    func(c *Config) { c.Height, c.Width, c.Batch = 1<<14, 1<<14, 1<<14 },

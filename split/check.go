@@ -61,7 +61,11 @@ func Check(dir string, m *manifest.Reader) (*Report, error) {
 			r.add("identity %s is in train or val and in test", id)
 		}
 	}
-	if len(s.Classes) != len(identities[Train]) {
+	if m.Anonymous() {
+		if len(s.Classes) > 0 {
+			r.add("%d classes, but the manifest has no identities", len(s.Classes))
+		}
+	} else if len(s.Classes) != len(identities[Train]) {
 		r.add("%d classes, but %d identities train", len(s.Classes), len(identities[Train]))
 	}
 	for _, c := range s.Classes {

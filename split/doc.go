@@ -15,8 +15,12 @@
 // identity: a share of the train identities, drawn by seed, is validation with all its images;
 // train and validation share nobody.
 //
-// In ratio and identity every identity is drawn from its own random stream, so that adding an
-// identity moves no other.
+// random: every image of the train identities is drawn for itself, whoever it shows. It is the only
+// strategy for manifests whose images show nobody in particular; their split has no classes.
+//
+// In ratio and identity every identity is drawn from its own random stream, and in random every
+// image, so that adding one moves no other. The share that identity and random reach is therefore
+// near the one asked for, not equal to it.
 //
 // # Files
 //

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/digest"
@@ -125,12 +126,20 @@ func (a *Assignment) writeList(w io.Writer, p Part) error {
 		switch {
 		case r.Part != p:
 		case p == Excluded:
-			fmt.Fprintf(b, "%s,%q\n", r.ID, r.Reason) // neither holds what Go quotes in another way than CSV
+			fmt.Fprintf(b, "%s,%q\n", csvField(r.ID.String()), r.Reason) // a reason holds nothing that Go quotes in another way than CSV
 		default:
 			fmt.Fprintf(b, "%s.jpg\n", r.ID)
 		}
 	}
 	return b.Flush()
+}
+
+// csvField quotes a field where CSV needs it: the names of directories may hold anything.
+func csvField(s string) string {
+	if !strings.ContainsAny(s, `,"`) && !strings.HasPrefix(s, " ") {
+		return s
+	}
+	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
 }
 
 // Split is a split as it was read from its directory.

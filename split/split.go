@@ -13,6 +13,9 @@ import (
 // ErrMismatch says that a split and a manifest do not belong together.
 var ErrMismatch = errors.New("split and manifest do not belong together")
 
+// ErrOption says that a strategy can't split a manifest's images.
+var ErrOption = errors.New("split")
+
 // ErrCorrupt says that the files of a split are not what was written.
 var ErrCorrupt = errors.New("split: corrupt")
 
@@ -38,17 +41,18 @@ const (
 	FirstN     = "first-n"
 	Ratio      = "ratio"
 	ByIdentity = "identity"
+	Random     = "random"
 )
 
 // Strategies lists the names that Make takes.
-func Strategies() []string { return []string{FirstN, Ratio, ByIdentity} }
+func Strategies() []string { return []string{FirstN, Ratio, ByIdentity, Random} }
 
 // Options say how to split.
 type Options struct {
 	Strategy string  // one of Strategies
 	Val      int     // first-n: validation images of each identity
-	Ratio    float64 // ratio, identity: validation's share, above 0 and below 1
-	Seed     uint64  // ratio, identity
+	Ratio    float64 // ratio, identity, random: validation's share, above 0 and below 1
+	Seed     uint64  // ratio, identity, random
 	MinTrain int     // identities with fewer training images are excluded
 }
 
@@ -59,7 +63,7 @@ func (o Options) Check() error {
 		if o.Val < 1 {
 			return fmt.Errorf("split: %d validation images an identity, want at least 1", o.Val)
 		}
-	case Ratio, ByIdentity:
+	case Ratio, ByIdentity, Random:
 		if !(o.Ratio > 0 && o.Ratio < 1) {
 			return fmt.Errorf("split: a share of %v for validation, want between 0 and 1", o.Ratio)
 		}
@@ -86,6 +90,10 @@ type Assignment struct {
 	Rows     []Row
 	Classes  []string // identities that train, sorted; an identity's place is its label
 
+	// Anonymous says that images show nobody in particular: there are no classes, and no image
+	// has a label.
+	Anonymous bool
+
 	// Untrained are the train identities without a training image although nothing excluded
 	// them; their validation images have no label.
 	Untrained []string
@@ -98,11 +106,14 @@ func Make(m *manifest.Reader, o Options) (*Assignment, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	return assign(m.All(), m.Digest(), o)
+	if m.Anonymous() && o.Strategy != Random {
+		return nil, fmt.Errorf("%w: strategy %s goes by identities, which layout %s has not; take %s", ErrOption, o.Strategy, m.Layout(), Random)
+	}
+	return assign(m.All(), m.Digest(), m.Anonymous(), o)
 }
 
-func assign(records iter.Seq2[*manifest.Record, error], digest string, o Options) (*Assignment, error) {
-	a := &Assignment{Options: o, Manifest: digest}
+func assign(records iter.Seq2[*manifest.Record, error], digest string, anonymous bool, o Options) (*Assignment, error) {
+	a := &Assignment{Options: o, Manifest: digest, Anonymous: anonymous}
 	from := 0 // first row of the identity under way
 	flush := func() {
 		if from < len(a.Rows) && a.Rows[from].Part != Test {
@@ -153,6 +164,16 @@ func (a *Assignment) identity(rows []Row) {
 			}
 			return // not meant to train
 		}
+	case Random:
+		for i := range rows {
+			if rng.Stream(o.Seed, "split random", rows[i].ID.String()).Float64() < o.Ratio {
+				rows[i].Part = Val
+				val++
+			}
+		}
+	}
+	if a.Anonymous {
+		return
 	}
 	train := len(rows) - val
 	if train < o.MinTrain {
@@ -198,6 +219,9 @@ func (a *Assignment) Counts() Counts {
 	var last [parts]string
 	for _, r := range a.Rows {
 		images[r.Part]++
+		if a.Anonymous {
+			continue
+		}
 		if last[r.Part] != r.ID.Identity {
 			last[r.Part] = r.ID.Identity
 			identities[r.Part]++

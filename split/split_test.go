@@ -47,7 +47,7 @@ func mustAssign(t *testing.T, o Options, train, test map[string]int) *Assignment
 	if err := o.Check(); err != nil {
 		t.Fatal(err)
 	}
-	a, err := assign(records(train, test), "d", o)
+	a, err := assign(records(train, test), "d", false, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +85,7 @@ func TestGrowthMovesNobody(t *testing.T) {
 		{Strategy: FirstN, Val: 4, MinTrain: 1},
 		{Strategy: Ratio, Ratio: 0.2, Seed: 5, MinTrain: 1},
 		{Strategy: ByIdentity, Ratio: 0.3, Seed: 5, MinTrain: 1},
+		{Strategy: Random, Ratio: 0.3, Seed: 5},
 	} {
 		ids := map[string]int{}
 		before := map[manifest.ImageID]Part{}
@@ -142,6 +143,71 @@ func TestRatioAndIdentity(t *testing.T) {
 	}
 	if len(a.Untrained) != 0 {
 		t.Errorf("identity: untrained %v", a.Untrained)
+	}
+}
+
+// Random draws each image for itself; an identity that is left without a training image has no
+// class.
+func TestRandom(t *testing.T) {
+	a := mustAssign(t, Options{Strategy: Random, Ratio: 0.2, Seed: 1, MinTrain: 1}, map[string]int{"a": 4000, "b": 6000}, map[string]int{"c": 50})
+	if n := a.Counts(); n.Val < 1900 || n.Val > 2100 || n.Train+n.Val != 10000 || n.Test != 50 || len(a.Classes) != 2 {
+		t.Errorf("%+v, want about 2000 of 10000 in val", n)
+	}
+	b := mustAssign(t, Options{Strategy: Random, Ratio: 0.2, Seed: 2, MinTrain: 1}, map[string]int{"a": 4000, "b": 6000}, nil)
+	same := 0
+	for i := range b.Rows {
+		if a.Rows[i].Part == Val && b.Rows[i].Part == Val {
+			same++
+		}
+	}
+	if same < 300 || same > 500 {
+		t.Errorf("%d images in val with both seeds, want about 400", same)
+	}
+	ids := map[string]int{}
+	for i := range 100 {
+		ids[fmt.Sprint("n", i)] = 1
+	}
+	a = mustAssign(t, Options{Strategy: Random, Ratio: 0.5, Seed: 1}, ids, nil)
+	if n := a.Counts(); len(a.Classes) != n.Train || len(n.Untrained) != n.Val || n.Excluded != 0 {
+		t.Errorf("%+v, %d classes", n, len(a.Classes))
+	}
+}
+
+// Images without identities are split, but get no class, whatever --min-train says.
+func TestAnonymous(t *testing.T) {
+	m := &manifest.Manifest{Layout: manifest.UTKFace}
+	for i := range 1000 {
+		id := manifest.ImageID{Identity: fmt.Sprintf("20_0_0_%04d", i), Image: 1, Face: 1}
+		m.Records = append(m.Records, manifest.Record{ID: id, Subset: manifest.Train, Path: id.Identity + ".jpg"})
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "m.parquet")
+	if err := manifest.Write(path, m); err != nil {
+		t.Fatal(err)
+	}
+	r, err := manifest.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, o := range []Options{{Strategy: FirstN, Val: 20}, {Strategy: Ratio, Ratio: 0.2}, {Strategy: ByIdentity, Ratio: 0.2}} {
+		if _, err := Make(r, o); !errors.Is(err, ErrOption) {
+			t.Errorf("%s: %v, want ErrOption", o.Strategy, err)
+		}
+	}
+	a, err := Make(r, Options{Strategy: Random, Ratio: 0.2, Seed: 3, MinTrain: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := a.Counts(); n.Train+n.Val != 1000 || n.Val < 150 || n.Val > 250 || n.TrainIdentities+n.ValIdentities+len(n.Untrained)+len(a.Classes) != 0 {
+		t.Errorf("%+v, classes %v", n, a.Classes)
+	}
+	if err := a.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := Check(dir, r)
+	if err != nil || len(rep.Problems) > 0 || rep.Images != 1000 {
+		t.Errorf("check: %v, %+v", err, rep)
 	}
 }
 

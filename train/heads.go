@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/vf2prep/vf2prep/loader"
 	"github.com/vf2prep/vf2prep/nn"
@@ -22,6 +23,12 @@ func (c Config) network(channels, h, w, classes, batch int) (nn.Config, error) {
 		Heads: heads, Embedding: c.Embedding, EmbeddingBias: c.EmbeddingBias, Alpha: c.Alpha, Mining: kernel.Mining(c.Mining),
 		LabelSmoothing: c.LabelSmoothing, Dropout: c.Dropout, Frozen: list(c.Freeze),
 	}, nil
+}
+
+// named reports whether the run learns who somebody is.
+func (c Config) named() bool {
+	heads, err := nn.ParseHeads(c.Heads)
+	return err != nil || slices.ContainsFunc(heads, func(h nn.Head) bool { return h.Kind.Named() })
 }
 
 // known counts the samples of a part whose target a head knows, by head, and those that some head

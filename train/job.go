@@ -43,8 +43,8 @@ type job struct {
 // that a mistake leaves nothing behind.
 func newJob(o *Options, set *shard.Set) (*job, error) {
 	x := set.Index()
-	if len(x.Classes) == 0 {
-		return nil, fmt.Errorf("%s: no classes: the split has no identity to train on", o.Shards)
+	if len(x.Classes) == 0 && o.Config.named() {
+		return nil, fmt.Errorf("%s: no classes: the split has no identity to train on (--heads without identity and triplet need none)", o.Shards)
 	}
 	pipeline, err := augment.Parse(o.Augment)
 	if err != nil {

@@ -131,7 +131,7 @@ func ReadRecord(dir string) (*Record, error) {
 		r.Config.Sampler = string(loader.Shuffled)
 	}
 	in := r.Input
-	if in.Channels < 1 || in.Channels > 64 || in.Height < 1 || in.Height > 1<<14 || in.Width < 1 || in.Width > 1<<14 || len(r.Classes) == 0 {
+	if in.Channels < 1 || in.Channels > 64 || in.Height < 1 || in.Height > 1<<14 || in.Width < 1 || in.Width > 1<<14 || len(r.Classes) == 0 && r.Config.named() {
 		return nil, fmt.Errorf("%s: input %dx%dx%d and %d classes: %w", path, in.Channels, in.Height, in.Width, len(r.Classes), ErrRecord)
 	}
 	return r, nil

@@ -199,7 +199,11 @@ func (e *env) cacheBuild(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	e.hint(c, "run \"vf2prep train --shards %s --arch seed-resnet-relu --out runs/first\"", o.Out)
+	heads := ""
+	if p.Classes == 0 {
+		heads = " --heads gender,age"
+	}
+	e.hint(c, "run \"vf2prep train --shards %s --arch seed-resnet-relu%s --out runs/first\"", o.Out, heads)
 	err = e.result(c, s, func(w io.Writer) { printSummary(w, s) })
 	if err != nil {
 		return err

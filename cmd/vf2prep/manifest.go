@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -25,12 +26,20 @@ itself and the same in data/; a flag names another file, or "none" for no file a
 What does not fit together is counted in the summary and recorded on the image's row; it is no
 failure unless --strict is given. A directory that can't be read ends with exit code 3.
 
+Layout folders takes every directory below the root for an identity and every JPEG in it for an
+image, whatever they are called: LFW, CASIA-WebFace, MS1M and other people's own. Layout utkface takes every age_gender_race_time.jpg (or .jpg.chip.jpg) below the root; age,
+gender and race come from the name, and a name that does not tell them is a problem "bad-name".
+Its images have no identities.
+
 Examples:
   vf2prep manifest build --root vggface2/ --out manifest.parquet
   vf2prep manifest build --root vggface2/ --ages my_ages.csv --attributes MAAD_Face.csv --out manifest.parquet
-  vf2prep manifest build --root vggface2/ --no-scan --out manifest.parquet`,
+  vf2prep manifest build --root vggface2/ --no-scan --out manifest.parquet
+  vf2prep manifest build --layout folders --root lfw/ --boxes boxes.csv --out lfw.parquet
+  vf2prep manifest build --layout utkface --root UTKFace/ --out utkface.parquet`,
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "root", Usage: "`DIR` that holds train/ and test/ (or data/train/ and data/test/)", Required: true},
+					&cli.StringFlag{Name: "root", Usage: "`DIR` that holds train/ and test/ (or data/train/ and data/test/); of other layouts the images", Required: true},
+					&cli.StringFlag{Name: "layout", Value: string(manifest.VGGFace2), Usage: "how the data set names its files: vggface2, folders or utkface"},
 					&cli.StringFlag{Name: "out", Usage: "the Parquet `FILE` to write", Required: true},
 					&cli.StringFlag{Name: "identity-meta", Usage: "identity_meta.csv `FILE`, in any known variant"},
 					&cli.StringSliceFlag{Name: "list", Usage: "list `FILE` such as train_list.txt; repeatable"},
@@ -88,6 +97,7 @@ func (e *env) manifestBuild(c *cli.Context) error {
 	}
 	s, err := manifest.Build(c.Context, manifest.BuildOptions{
 		Root:         c.String("root"),
+		Layout:       manifest.Layout(c.String("layout")),
 		Out:          c.String("out"),
 		IdentityMeta: c.String("identity-meta"),
 		Lists:        c.StringSlice("list"),
@@ -101,13 +111,21 @@ func (e *env) manifestBuild(c *cli.Context) error {
 		Workers:      c.Int("workers"),
 		Progress:     e.progress(c),
 	})
+	if errors.Is(err, manifest.ErrOption) {
+		return usage("%w", err)
+	}
 	if err != nil {
 		return err
 	}
+	anonymous := manifest.Layout(c.String("layout")).Anonymous()
 	if err := e.result(c, s, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: %d images of %d identities\n", s.Out, s.Images, s.Identities)
-		fmt.Fprintf(w, "  train       %d images, %d identities\n", s.TrainImages, s.TrainIdentities)
-		fmt.Fprintf(w, "  test        %d images, %d identities\n", s.TestImages, s.TestIdentities)
+		if anonymous {
+			fmt.Fprintf(w, "%s: %d images without identities\n", s.Out, s.Images)
+		} else {
+			fmt.Fprintf(w, "%s: %d images of %d identities\n", s.Out, s.Images, s.Identities)
+			fmt.Fprintf(w, "  train       %d images, %d identities\n", s.TrainImages, s.TrainIdentities)
+			fmt.Fprintf(w, "  test        %d images, %d identities\n", s.TestImages, s.TestIdentities)
+		}
 		fmt.Fprintf(w, "  boxes       %d\n", s.Boxes)
 		fmt.Fprintf(w, "  landmarks   %d\n", s.Landmarks)
 		fmt.Fprintf(w, "  ages        %d\n", s.Ages)
@@ -124,7 +142,11 @@ func (e *env) manifestBuild(c *cli.Context) error {
 	case c.Bool("strict") && s.Problems > 0:
 		return fmt.Errorf("%d problems were found (--strict)", s.Problems)
 	}
-	e.hint(c, `run "vf2prep split make --manifest %s --strategy first-n --val 20 --out split/"`, s.Out)
+	how := "first-n --val 20"
+	if anonymous {
+		how = "random --ratio 0.2"
+	}
+	e.hint(c, `run "vf2prep split make --manifest %s --strategy %s --out split/"`, s.Out, how)
 	return nil
 }
 
@@ -231,7 +253,11 @@ func (e *env) manifestStats(c *cli.Context) error {
 		Examples: s.Examples, Plots: plots,
 	}, func(w io.Writer) {
 		fmt.Fprintf(w, "images       %d (%d train, %d test)\n", s.Images, s.TrainImages, s.TestImages)
-		fmt.Fprintf(w, "identities   %d (%d train, %d test), %d male, %d female\n", s.Identities, s.TrainIdentities, s.TestIdentities, s.Male, s.Female)
+		if s.Anonymous {
+			fmt.Fprintf(w, "identities   none: nobody is named; %d images male, %d female\n", s.MaleImages, s.FemaleImages)
+		} else {
+			fmt.Fprintf(w, "identities   %d (%d train, %d test), %d male, %d female\n", s.Identities, s.TrainIdentities, s.TestIdentities, s.Male, s.Female)
+		}
 		if s.MissingSampleNum > 0 {
 			fmt.Fprintf(w, "             %d without Sample_Num\n", s.MissingSampleNum)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -18,18 +19,21 @@ func (e *env) splitCommand() *cli.Command {
 			{
 				Name:  "make",
 				Usage: "split the images of a manifest",
-				Description: `The same manifest, strategy and seed give the same lists on every machine.
+				Description: `The same manifest, strategy and seed give the same lists on every machine. Strategy random draws
+every image for itself; it is the one for data sets without identities, such as UTKFace, and
+reaches its share as nearly as so many draws do.
 
 Examples:
   vf2prep split make --manifest manifest.parquet --strategy first-n --val 20 --out split/
-  vf2prep split make --manifest manifest.parquet --strategy ratio --ratio 0.1 --seed 7 --out split/`,
+  vf2prep split make --manifest manifest.parquet --strategy ratio --ratio 0.1 --seed 7 --out split/
+  vf2prep split make --manifest utkface.parquet --strategy random --ratio 0.2 --seed 1 --out split/`,
 				Flags: []cli.Flag{
 					&cli.StringFlag{Name: "manifest", Usage: "the `FILE` that manifest build wrote", Required: true},
 					&cli.StringFlag{Name: "out", Usage: "`DIR` for the lists and split.json", Required: true},
-					&cli.StringFlag{Name: "strategy", Value: split.FirstN, Usage: "first-n, ratio or identity"},
+					&cli.StringFlag{Name: "strategy", Value: split.FirstN, Usage: "first-n, ratio, identity or random"},
 					&cli.IntFlag{Name: "val", Value: 20, Usage: "first-n: how many images of each identity validate"},
-					&cli.Float64Flag{Name: "ratio", Value: 0.1, Usage: "ratio: share of each identity's images that validates; identity: share of the identities"},
-					&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "ratio, identity: another number, another draw"},
+					&cli.Float64Flag{Name: "ratio", Value: 0.1, Usage: "ratio: share of each identity's images that validates; identity: share of the identities; random: of the images"},
+					&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "ratio, identity, random: another number, another draw"},
 					&cli.IntFlag{Name: "min-train", Value: 1, Usage: "exclude identities with fewer training images"},
 				},
 				Action: e.splitMake,
@@ -65,6 +69,9 @@ func (e *env) splitMake(c *cli.Context) error {
 		return usage("%w", err)
 	}
 	a, err := split.Make(m, o)
+	if errors.Is(err, split.ErrOption) {
+		return usage("%w", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -72,8 +79,17 @@ func (e *env) splitMake(c *cli.Context) error {
 		return err
 	}
 	n := a.Counts()
-	e.hint(c, "run \"vf2prep cache build --manifest %s --split %s --root DIR --recipe arcface-112 --out shards/\"", c.String("manifest"), c.String("out"))
+	recipe := "arcface-112"
+	if a.Anonymous || m.Counts().Landmarks == 0 {
+		recipe = "whole-112"
+	}
+	e.hint(c, "run \"vf2prep cache build --manifest %s --split %s --root DIR --recipe %s --out shards/\"", c.String("manifest"), c.String("out"), recipe)
 	return e.result(c, n, func(w io.Writer) {
+		if a.Anonymous {
+			fmt.Fprintf(w, "train     %9d images\nval       %9d images\n", n.Train, n.Val)
+			fmt.Fprintln(w, "no identities: no classes, no image has a label")
+			return
+		}
 		fmt.Fprintf(w, "train     %9d images  %5d identities\n", n.Train, n.TrainIdentities)
 		fmt.Fprintf(w, "val       %9d images  %5d identities\n", n.Val, n.ValIdentities)
 		fmt.Fprintf(w, "test      %9d images  %5d identities\n", n.Test, n.TestIdentities)

@@ -115,7 +115,9 @@ func (e *env) train(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	e.hint(c, "run \"vf2prep eval identify --run %s --shards %s\"", r.Run, c.String("shards"))
+	if r.Classes > 0 {
+		e.hint(c, "run \"vf2prep eval identify --run %s --shards %s\"", r.Run, c.String("shards"))
+	}
 	return e.result(c, r, func(w io.Writer) { printRun(w, r) })
 }
 
@@ -131,10 +133,18 @@ func printRun(w io.Writer, r *train.Result) {
 		fmt.Fprintf(w, "ended     early: %s\n", r.Stopped)
 	}
 	fmt.Fprintf(w, "speed     %.0f images/s, %.1f %% of it waiting for images, %.0f s in all\n", r.ImagesPerSec, 100*r.Starved, r.Seconds)
-	fmt.Fprintf(w, "train     loss %.4f, accuracy %.1f %%\n", r.TrainLoss, 100*r.TrainTop1)
+	named := r.Classes > 0 // else there is no share of right identities
+	fmt.Fprintf(w, "train     loss %.4f", r.TrainLoss)
+	if named {
+		fmt.Fprintf(w, ", accuracy %.1f %%", 100*r.TrainTop1)
+	}
+	fmt.Fprintln(w)
 	if r.BestEpoch != nil {
-		fmt.Fprintf(w, "val       loss %.4f, top-1 %.1f %%, top-5 %.1f %% of %d images, after epoch %d\n",
-			*r.ValLoss, 100**r.ValTop1, 100**r.ValTop5, r.ValImages, *r.BestEpoch)
+		fmt.Fprintf(w, "val       loss %.4f", *r.ValLoss)
+		if named {
+			fmt.Fprintf(w, ", top-1 %.1f %%, top-5 %.1f %%", 100**r.ValTop1, 100**r.ValTop5)
+		}
+		fmt.Fprintf(w, " of %d images, after epoch %d\n", r.ValImages, *r.BestEpoch)
 		if r.ValGender != nil {
 			fmt.Fprintf(w, "          gender %.1f %%\n", 100**r.ValGender)
 		}
