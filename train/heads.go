@@ -28,7 +28,7 @@ func (c Config) network(channels, h, w, classes, batch int) (nn.Config, error) {
 // named reports whether the run learns who somebody is.
 func (c Config) named() bool {
 	heads, err := nn.ParseHeads(c.Heads)
-	return err != nil || slices.ContainsFunc(heads, func(h nn.Head) bool { return h.Kind.Named() })
+	return err == nil && slices.ContainsFunc(heads, func(h nn.Head) bool { return h.Kind.Named() }) // mistakes: see network
 }
 
 // known counts the samples of a part whose target a head knows, by head, and those that some head
