@@ -117,6 +117,12 @@ func (c *Conv) Forward(n int, x, weight, bias, y []float32) {
 // run packs the weights for a pass and computes it.
 func (c *Conv) run(p *pass, n int, x, weight []float32, dstStride, srcStride int, bias, y []float32, add bool) {
 	size := p.perChannel() * p.dst.Blocks() * BlockSize
+	if p.winograd() && !p.few() {
+		p.runMany(c.scratch, n, x, func(g int, packed []float32) {
+			p.packGroup(g, weight, dstStride, srcStride, c.KW, packed)
+		}, bias, y, add)
+		return
+	}
 	if p.winograd() {
 		all, room := p.room(c.scratch, size+size*winoPoints/9)
 		packed, transformed := all[:size], all[size:]

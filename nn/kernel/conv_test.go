@@ -96,10 +96,14 @@ func convCases() (cases []convCase) {
 	}
 	add("channels", 3, 16, 32, 6, 5, 3, 1, Uniform(1))
 	add("channels", 2, 32, 16, 6, 5, 3, 2, Same(6, 5, 3, 3, 2))
-	for _, channels := range [][2]int{{16, 16}, {20, 40}, {64, 16}, {32, 80}} { // by tiles of 4x4, but for the last
+	for _, channels := range [][2]int{{16, 16}, {20, 40}, {64, 16}, {32, 80}} { // by tiles of 4x4, unless they are few
 		for _, size := range [][2]int{{4, 4}, {8, 12}, {5, 6}, {15, 13}, {10, 31}} {
 			add("winograd", 2, channels[0], channels[1], size[0], size[1], 3, 1, Uniform(1))
 		}
+	}
+	for _, channels := range [][2]int{{80, 96}, {70, 16}, {32, 75}} { // more than stay in the caches
+		add("winograd", 2, channels[0], channels[1], 15, 13, 3, 1, Uniform(1))
+		add("winograd", 1, channels[0], channels[1], 31, 33, 3, 1, Uniform(0))
 	}
 	add("winograd", 3, 16, 32, 33, 41, 3, 1, Uniform(0))
 	add("winograd", 1, 16, 16, 9, 8, 3, 1, Uniform(2))
@@ -224,16 +228,48 @@ func eachLevel(t *testing.T, f func(*testing.T)) {
 	}
 }
 
+// The spans that tiles are cut in must not show.
+func TestConvInSpans(t *testing.T) {
+	defer func(before int) { winoSpan = before }(winoSpan)
+	s := ConvShape{InC: 80, OutC: 96, H: 23, W: 30, KH: 3, KW: 3, Stride: 1, Pad: Uniform(1)}
+	in, out := NewLayout(3, s.InC, s.H, s.W, 1), NewLayout(3, s.OutC, s.H, s.W, 1)
+	x, dy, w := make([]float32, in.Len()), make([]float32, out.Len()), random(s.OutC*s.InC*9, "w")
+	in.Pack(3, random(3*s.InC*s.H*s.W, "x"), x)
+	out.Pack(3, random(3*s.OutC*s.H*s.W, "dy"), dy)
+	var y, dx, dw [2][]float32
+	for i := range 2 {
+		c := NewConv(s, in, out, nil)
+		y[i], dx[i], dw[i] = make([]float32, out.Len()), make([]float32, in.Len()), make([]float32, len(w))
+		c.Forward(3, x, w, nil, y[i])
+		c.BackwardData(dy, w, dx[i], false)
+		c.BackwardWeights(x, dy, dw[i], nil)
+		winoSpan = 1
+	}
+	if !slices.Equal(y[0], y[1]) || !slices.Equal(dx[0], dx[1]) {
+		t.Error("outputs or the gradient of x differ")
+	}
+	want := make([]float64, len(w))
+	for i, v := range dw[0] {
+		want[i] = float64(v)
+	}
+	near(t, "gradient of weights", dw[1], want)
+}
+
 func TestConvDoesNotDependOnThreads(t *testing.T) { eachLevel(t, testConvThreads) }
 
 func testConvThreads(t *testing.T) {
-	for _, stride := range []int{1, 2} {
-		s := ConvShape{InC: 16, OutC: 32, H: 23, W: 30, KH: 3, KW: 3, Stride: stride, Pad: Same(23, 30, 3, 3, stride), ReLU: true}
-		in, out := NewLayout(3, 16, 23, 30, 1), NewLayout(3, 32, s.OutH(), s.OutW(), 1)
-		x, dy, w, b := make([]float32, in.Len()), make([]float32, out.Len()), random(32*16*9, "w"), random(32, "b")
-		in.Pack(3, random(3*16*23*30, "x"), x)
-		out.Pack(3, random(3*32*s.OutH()*s.OutW(), "dy"), dy)
-		withThreads(t, fmt.Sprintf("convolution of stride %d", stride), func() []float32 {
+	for _, s := range []ConvShape{
+		{InC: 16, OutC: 32, Stride: 1},
+		{InC: 16, OutC: 32, Stride: 2},
+		{InC: 80, OutC: 96, Stride: 1},
+	} {
+		s.H, s.W, s.KH, s.KW, s.ReLU = 23, 30, 3, 3, true
+		s.Pad = Same(s.H, s.W, 3, 3, s.Stride)
+		in, out := NewLayout(3, s.InC, s.H, s.W, 1), NewLayout(3, s.OutC, s.OutH(), s.OutW(), 1)
+		x, dy, w, b := make([]float32, in.Len()), make([]float32, out.Len()), random(s.OutC*s.InC*9, "w"), random(s.OutC, "b")
+		in.Pack(3, random(3*s.InC*s.H*s.W, "x"), x)
+		out.Pack(3, random(3*s.OutC*s.OutH()*s.OutW(), "dy"), dy)
+		withThreads(t, fmt.Sprintf("convolution of %d channels, stride %d", s.InC, s.Stride), func() []float32 {
 			c := NewConv(s, in, out, nil)
 			y, dx, dw, db := make([]float32, out.Len()), make([]float32, in.Len()), make([]float32, len(w)), make([]float32, len(b))
 			c.Forward(3, x, w, b, y)
@@ -260,7 +296,15 @@ var convBenchmarks = []struct {
 	{"512 at 4, 3x3", 16, 512, 512, 4, 3, 1},
 	{"512-2048 at 4", 16, 512, 2048, 4, 1, 1},
 	{"512-1024 stride 2", 16, 512, 1024, 14, 1, 2},
+	{"128 at 14, 3x3", 16, 128, 128, 14, 3, 1},
 	{"vgg 128 at 56", 4, 128, 128, 56, 3, 1},
+	{"vgg 64-128 at 56", 4, 64, 128, 56, 3, 1},
+	{"vgg 256 at 28", 8, 256, 256, 28, 3, 1},
+	{"vgg 512 at 14", 8, 512, 512, 14, 3, 1},
+	{"vgg 512 at 7", 8, 512, 512, 7, 3, 1},
+	{"one 512 at 4", 1, 512, 512, 4, 3, 1},
+	{"one 256 at 7", 1, 256, 256, 7, 3, 1},
+	{"one 128 at 14", 1, 128, 128, 14, 3, 1},
 }
 
 func BenchmarkConv(b *testing.B) {

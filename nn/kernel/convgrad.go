@@ -33,7 +33,9 @@ func (c *Conv) BackwardWeights(x, dy, dw, db []float32) {
 	}
 	n := c.Out.Blocks() * c.In.Blocks() * c.KH * g.cells
 	sums := c.Out.Blocks() * c.In.Blocks() * c.KH * g.values * BlockSize
-	if c.forward.winograd() {
+	if c.forward.winograd() && !c.forward.few() {
+		g.weightsMany(sums)
+	} else if c.forward.winograd() {
 		frequencies := c.winoParts() * sums * 4
 		sum, room := c.forward.room(c.scratch, sums+frequencies)
 		g.sum = sum[:sums]

@@ -66,29 +66,32 @@ func (p *pass) flat() bool {
 // The weight between channel d of dst and s of src stands at d*dstStride + s*srcStride + ky*kw + kx.
 func (p *pass) pack(weight []float32, dstStride, srcStride, kw int, packed []float32) {
 	per, width := p.perChannel(), p.width()
-	whole := p.dst.C%BlockSize == 0 && p.src.C%p.src.Block == 0
-	taps := len(p.ky) * len(p.kx)
 	Parallel(p.groups(), func(g int) {
-		n := p.channels(g)
-		w := packed[g*width*per:][:n*per]
-		if !whole {
-			clear(w) // the lanes past the last channel
-		}
-		channels := min(n, p.dst.C-g*width)
-		for b := range p.src.Blocks() {
-			used := min(p.src.Block, p.src.C-b*p.src.Block)
-			to := w[b*taps*p.src.Block*n:][:taps*p.src.Block*n]
-			from := weight[g*width*dstStride+b*p.src.Block*srcStride:]
-			switch {
-			case dstStride > srcStride && inForce == avx512 && used == BlockSize && channels%BlockSize == 0:
-				p.packColumns(from, to, dstStride, n, channels)
-			case dstStride > srcStride:
-				p.packSlowly(from, to, dstStride, n, channels, used)
-			default:
-				p.packRows(from, to, srcStride, dstStride, kw, n, channels, used)
-			}
-		}
+		p.packGroup(g, weight, dstStride, srcStride, kw, packed[g*width*per:][:p.channels(g)*per])
 	})
+}
+
+// packGroup packs the weights of one group.
+func (p *pass) packGroup(g int, weight []float32, dstStride, srcStride, kw int, w []float32) {
+	width, n := p.width(), p.channels(g)
+	taps := len(p.ky) * len(p.kx)
+	if p.dst.C%BlockSize != 0 || p.src.C%p.src.Block != 0 {
+		clear(w) // the lanes past the last channel
+	}
+	channels := min(n, p.dst.C-g*width)
+	for b := range p.src.Blocks() {
+		used := min(p.src.Block, p.src.C-b*p.src.Block)
+		to := w[b*taps*p.src.Block*n:][:taps*p.src.Block*n]
+		from := weight[g*width*dstStride+b*p.src.Block*srcStride:]
+		switch {
+		case dstStride > srcStride && inForce == avx512 && used == BlockSize && channels%BlockSize == 0:
+			p.packColumns(from, to, dstStride, n, channels)
+		case dstStride > srcStride:
+			p.packSlowly(from, to, dstStride, n, channels, used)
+		default:
+			p.packRows(from, to, srcStride, dstStride, kw, n, channels, used)
+		}
+	}
 }
 
 // packColumns packs a block of src whose weights for a channel of dst lie side by side, [lane of

@@ -33,17 +33,22 @@ const (
 	winoStride = winoTiles + 1
 	winoPlane  = winoPoints * winoStride * BlockSize // numbers of a block of channels
 	winoCell   = BlockSize * BlockSize
-	// winoBlocks is the most blocks of channels that are worth it: transformed weights have four times the
-	// numbers and would no longer stay in the caches.
+	// winoBlocks is the most blocks of channels whose transformed weights, and tiles, stay in the second-level
+	// cache; see runMany for more. Of more channels, winoLeast tiles of the whole batch are worth
+	// transforming the weights for.
 	winoBlocks = 4
+	winoLeast  = 8
 )
 
 // winograd reports whether a pass is computed by tiles.
 func (p *pass) winograd() bool {
 	return inForce == avx512 && len(p.ky) == 3 && len(p.kx) == 3 && p.srcStep == 1 && p.dstStep == 1 &&
-		p.src.Block == BlockSize && p.dst.Block == BlockSize &&
-		p.src.Blocks() <= winoBlocks && p.dst.Blocks() <= winoBlocks && p.rows >= winoTile && p.cols >= winoTile
+		p.src.Block == BlockSize && p.dst.Block == BlockSize && p.rows >= winoTile && p.cols >= winoTile &&
+		(p.few() || p.src.N*p.grid().tiles() >= winoLeast)
 }
+
+// few reports whether all channels of a chunk of tiles stay in the second-level cache.
+func (p *pass) few() bool { return p.src.Blocks() <= winoBlocks && p.dst.Blocks() <= winoBlocks }
 
 // grid is how a map is cut in tiles: the last of a row or column may reach over the edge.
 type grid struct{ rows, cols, down, across int }
@@ -71,34 +76,38 @@ func (g grid) each(first, end int, f func(at, n, sample, row, col int, whole boo
 // winoEdge is room for a tile that reaches over the edge.
 type winoEdge = [winoPoints * BlockSize]float32
 
-// load transforms tiles of one block of a map, from sums of size x size pixels, of which those past rows and cols are 0.
+// load transforms tiles of a map.
 func (p *pass) load(g grid, l Layout, row, col, size int, first, end int, x, v []float32) {
-	over := size - winoTile
 	for b := range l.Blocks() {
-		v := v[b*winoPlane:][:winoPlane]
-		g.each(first, end, func(at, n, sample, r, c int, whole bool) {
-			from := x[sample*l.Sample()+b*l.Plane()+(row+r)*l.Row()+(col+c)*BlockSize:]
-			if whole {
-				_ = from[(size-1)*l.Row()+(n*winoTile+over)*BlockSize-1]
-				if size == winoPatch {
-					winoInput512(n, &from[0], &v[at*BlockSize], uintptr(4*l.Row()))
-				} else {
-					winoGradient512(n, &from[0], &v[at*BlockSize], uintptr(4*l.Row()))
-				}
-				return
-			}
-			var edge winoEdge
-			wide := min(size, g.cols+over-c) * BlockSize
-			for i := range min(size, g.rows+over-r) {
-				copy(edge[i*size*BlockSize:], from[i*l.Row():][:wide])
-			}
-			if size == winoPatch {
-				winoInput512(1, &edge[0], &v[at*BlockSize], uintptr(4*size*BlockSize))
-			} else {
-				winoGradient512(1, &edge[0], &v[at*BlockSize], uintptr(4*size*BlockSize))
-			}
-		})
+		loadBlock(g, l, row, col, size, first, end, b, x, v[b*winoPlane:][:winoPlane])
 	}
+}
+
+// loadBlock transforms tiles of one block of a map, from size x size pixels, of which those past rows and cols are 0.
+func loadBlock(g grid, l Layout, row, col, size int, first, end, b int, x, v []float32) {
+	over := size - winoTile
+	g.each(first, end, func(at, n, sample, r, c int, whole bool) {
+		from := x[sample*l.Sample()+b*l.Plane()+(row+r)*l.Row()+(col+c)*BlockSize:]
+		if whole {
+			_ = from[(size-1)*l.Row()+(n*winoTile+over)*BlockSize-1]
+			if size == winoPatch {
+				winoInput512(n, &from[0], &v[at*BlockSize], uintptr(4*l.Row()))
+			} else {
+				winoGradient512(n, &from[0], &v[at*BlockSize], uintptr(4*l.Row()))
+			}
+			return
+		}
+		var edge winoEdge
+		wide := min(size, g.cols+over-c) * BlockSize
+		for i := range min(size, g.rows+over-r) {
+			copy(edge[i*size*BlockSize:], from[i*l.Row():][:wide])
+		}
+		if size == winoPatch {
+			winoInput512(1, &edge[0], &v[at*BlockSize], uintptr(4*size*BlockSize))
+		} else {
+			winoGradient512(1, &edge[0], &v[at*BlockSize], uintptr(4*size*BlockSize))
+		}
+	})
 }
 
 // store transforms the products m of a block of channels to tiles of y.
@@ -144,11 +153,7 @@ func (p *pass) runWinograd(n int, x, packed, weights, bias, y []float32, add boo
 	nb, width, per := p.src.Blocks(), p.width(), p.perChannel()
 	Parallel(p.groups()*nb, func(i int) {
 		g, b := i/nb, i%nb
-		c := p.channels(g)
-		from := packed[g*width*per+b*9*BlockSize*c:][:9*BlockSize*c]
-		to := weights[g*width*nb*BlockSize*winoPoints+b*BlockSize*c:]
-		_ = to[((winoPoints-1)*nb+1)*BlockSize*c-1]
-		winoWeights512(c, &from[0], &to[0], uintptr(4*BlockSize*c), uintptr(4*nb*BlockSize*c))
+		p.transform(g, b, packed[g*width*per:], weights[g*width*nb*BlockSize*winoPoints:])
 	})
 	g := p.grid()
 	tiles := n * g.tiles()
@@ -158,7 +163,7 @@ func (p *pass) runWinograd(n int, x, packed, weights, bias, y []float32, add boo
 		m := v[nb*winoPlane:]
 		p.load(g, p.src, p.srcRow, p.srcCol, winoPatch, first, end, x, v)
 		for k := range p.groups() {
-			p.multiply(k, end-first, v, weights, m)
+			p.multiply(k, end-first, v, weights[k*width*nb*BlockSize*winoPoints:], m[k*width/BlockSize*winoPlane:], nil)
 		}
 		for b := range p.dst.Blocks() {
 			from := zeros[:]
@@ -170,26 +175,44 @@ func (p *pass) runWinograd(n int, x, packed, weights, bias, y []float32, add boo
 	})
 }
 
-// multiply computes for one group of channels the products of n transformed tiles.
-func (p *pass) multiply(group, n int, v, weights, m []float32) {
+// transform transforms the weights of a group of channels and a block of src.
+func (p *pass) transform(group, block int, packed, weights []float32) {
 	nb, c := p.src.Blocks(), p.channels(group)
-	u := weights[group*p.width()*nb*BlockSize*winoPoints:][:c*nb*BlockSize*winoPoints]
-	m = m[group*p.width()/BlockSize*winoPlane:][:c/BlockSize*winoPlane]
+	from := packed[block*9*BlockSize*c:][:9*BlockSize*c]
+	to := weights[block*BlockSize*c:]
+	_ = to[((winoPoints-1)*nb+1)*BlockSize*c-1]
+	winoWeights512(c, &from[0], &to[0], uintptr(4*BlockSize*c), uintptr(4*nb*BlockSize*c))
+}
+
+// multiply computes for one group of channels the products of n transformed tiles. Sums over more than
+// winoBlocks blocks are summed in pieces, which brings rounding down to that of direct convolutions; some is room
+// for a piece of one frequency.
+func (p *pass) multiply(group, n int, v, weights, m, some []float32) {
+	nb, c := p.src.Blocks(), p.channels(group)
+	u := weights[:c*nb*BlockSize*winoPoints]
+	m = m[:c/BlockSize*winoPlane]
 	sizes := windowSizes(inForce, c)
-	t := tile{
-		bias: &zeros[0], xStep: 4 * BlockSize, xPlane: 4 * winoPlane, rows: 1, run: BlockSize,
-		yStep: 4 * BlockSize, yBlock: 4 * winoPlane,
-	}
+	t := tile{bias: &zeros[0], xStep: 4 * BlockSize, xPlane: 4 * winoPlane, rows: 1, run: BlockSize, yStep: 4 * BlockSize}
 	for f := range winoPoints {
-		t.w = &u[f*nb*BlockSize*c]
 		at := f * winoStride * BlockSize
-		for left, k := n, 0; left > 0; {
-			for sizes[k] > left {
-				k++
+		for first := 0; first < nb; first += winoBlocks {
+			t.w = &u[(f*nb+first)*BlockSize*c]
+			x, y := v[first*winoPlane+at:], m[at:]
+			t.yBlock = 4 * winoPlane
+			if first > 0 {
+				y, t.yBlock = some, 4*winoTiles*BlockSize
 			}
-			t.x, t.y, t.blocks = &v[at], &m[at], uintptr(nb)
-			t.compute(inForce, sizes[k], c)
-			at, left = at+sizes[k]*BlockSize, left-sizes[k]
+			for done, k := 0, 0; done < n; done += sizes[k] {
+				for sizes[k] > n-done {
+					k++
+				}
+				t.x, t.y, t.blocks = &x[done*BlockSize], &y[done*BlockSize], uintptr(min(winoBlocks, nb-first))
+				t.compute(inForce, sizes[k], c)
+			}
+			for b := 0; b < c/BlockSize && first > 0; b++ {
+				sum := m[b*winoPlane+at:]
+				addBlocks(sum, some[b*winoTiles*BlockSize:], sum, n, none)
+			}
 		}
 	}
 }
