@@ -31,7 +31,7 @@ func allPairsEER(t *testing.T, e *Embeddings) float64 {
 	g := groups(starts)
 	genuine, impostor := g.genuinePairs(1<<30, 1), g.impostorPairs(1<<30, 1)
 	for _, p := range []*pairSet{genuine, impostor} {
-		if err := p.measure(context.Background(), e, progress.Or(nil)); err != nil {
+		if err := p.measure(context.Background(), e, squaredDistance, progress.Or(nil)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -54,9 +54,8 @@ type embeddingsInfo struct {
 // EmbeddingsOrigin is what embeddings were made from.
 type EmbeddingsOrigin struct {
 	Provenance
-	Part    string `json:"part,omitempty"`     // of the shards
-	Images  string `json:"images,omitempty"`   // what made pixels of image files, where no shards did
-	FlipSum bool   `json:"flip_sum,omitempty"` // of the image and of its mirror, added
+	Part string `json:"part,omitempty"` // of the shards
+	Crop string `json:"crop,omitempty"` // what made pixels of image files, where no shards did
 }
 
 // OpenEmbeddings reads embeddings and divides each by its Euclidean length:
@@ -104,6 +103,14 @@ func ReadEmbeddings(path string, o EmbeddingsOptions) (*Embeddings, error) {
 		return nil, fmt.Errorf("%s: none of %d vectors can be used: %w", path, len(e.Skips), ErrEmbeddings)
 	}
 	return e, nil
+}
+
+// EmbeddingsProvenance returns what a result says of embeddings that were read from a file.
+func EmbeddingsProvenance(path string, e *Embeddings) (Provenance, error) {
+	p := e.Origin.Provenance
+	var err error
+	p.Embeddings, err = digest.File(path)
+	return p, err
 }
 
 func readNPY(path string, f io.Reader, size int64, o EmbeddingsOptions) (*Embeddings, error) {

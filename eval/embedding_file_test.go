@@ -19,7 +19,7 @@ import (
 func drawEmbeddings(t testing.TB, n, width int) *Embeddings {
 	t.Helper()
 	r := rng.Stream(4, "embeddings", n, width)
-	e := &Embeddings{Width: width, Origin: EmbeddingsOrigin{Provenance: Provenance{Run: "first", Weights: "xxh3-128:w", Recipe: "box-112"}, Part: "test", FlipSum: true}}
+	e := &Embeddings{Width: width, Origin: EmbeddingsOrigin{Provenance: Provenance{Run: "first", Weights: "xxh3-128:w", Recipe: "box-112", FlipSum: true}, Part: "test"}}
 	v := make([]float32, width)
 	for i := range n {
 		for j := range v {
