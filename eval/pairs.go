@@ -67,7 +67,7 @@ func (v *Verification) fromPairs(ctx context.Context, o VerifyOptions) error {
 	seen, persons := map[string]bool{}, map[string]bool{}
 	for _, p := range v.judgements {
 		if p.status == used {
-			seen[p.A], seen[p.B], persons[p.PersonA], persons[p.PersonB] = true, true, true, true
+			seen[withoutExtension(p.A)], seen[withoutExtension(p.B)], persons[p.PersonA], persons[p.PersonB] = true, true, true, true
 		}
 	}
 	v.Images, v.Identities = len(seen), len(persons)
