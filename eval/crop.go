@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -145,8 +146,52 @@ func (a *AlignedImages) Load(path string, dst []uint8) error {
 	return err
 }
 
+// ytfFolders are where YouTube Faces keeps the frames of its videos; of both, the aligned ones are
+// taken, in which the face is at one place.
+var ytfFolders = []string{"aligned_images_DB", "frame_images_DB"}
+
+// maxFrames is how many images of one video are believed; YouTube Faces' longest has 6,070.
+const maxFrames = 1 << 20
+
+// Frames returns a video's frames: the JPEGs of aligned_images_DB/VIDEO, frame_images_DB/VIDEO or
+// VIDEO itself, whichever is there first, in the order of their names.
+func (a *AlignedImages) Frames(video string) ([]string, error) {
+	for _, dir := range []string{ytfFolders[0] + "/" + video, ytfFolders[1] + "/" + video, video} {
+		f, err := a.root.Open(filepath.FromSlash(dir))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		entries, err := f.ReadDir(maxFrames)
+		f.Close()
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		var out []string
+		for _, e := range entries {
+			if isJPEG(e.Name()) {
+				out = append(out, dir+"/"+e.Name())
+			}
+		}
+		slices.Sort(out)
+		return out, nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+func isJPEG(name string) bool {
+	ext := strings.ToLower(filepath.Ext(name))
+	return ext == ".jpg" || ext == ".jpeg"
+}
+
+// read reads an image; a path may be a key, which lacks the file's extension.
 func (a *AlignedImages) read(path string) ([]byte, error) {
 	f, err := a.root.Open(filepath.FromSlash(path))
+	if errors.Is(err, fs.ErrNotExist) && withoutExtension(path) == path {
+		f, err = a.root.Open(filepath.FromSlash(path + ".jpg"))
+	}
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fs.ErrNotExist

@@ -141,7 +141,7 @@ func (g groups) impostorPairs(limit int, seed uint64) *pairSet {
 const measureBlock = 1 << 13
 
 // measure fills in the distances, with all CPUs.
-func (p *pairSet) measure(ctx context.Context, e *Embeddings, bar progress.Reporter) error {
+func (p *pairSet) measure(ctx context.Context, e *Embeddings, distance func(a, b []float32) float64, bar progress.Reporter) error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -153,7 +153,7 @@ func (p *pairSet) measure(ctx context.Context, e *Embeddings, bar progress.Repor
 				}
 				to := min(from+measureBlock, p.len())
 				for i := from; i < to; i++ {
-					p.distance[i] = squaredDistance(e.Vector(int(p.a[i])), e.Vector(int(p.b[i])))
+					p.distance[i] = distance(e.Vector(int(p.a[i])), e.Vector(int(p.b[i])))
 				}
 				bar.Add(int64(to - from))
 			}
@@ -204,24 +204,32 @@ func (p *pairSet) hardest(e *Embeddings, n int, farthest bool) []Hard {
 }
 
 // identityFolds deals the identities out to folds in random order, so that no identity is in
-// two, and returns each fold's pairs: those of which both images are in it.
-func (g groups) identityFolds(genuine, impostor *pairSet, want int, seed uint64) []Fold {
-	n := max(1, min(want, g.identities()/2))
-	foldOf := make([]int32, g.images())
+// two, and says how many folds there are and in which each pair is: the one that both its images
+// are in, -1 where they are in two.
+func (g groups) identityFolds(c *compared, want int, seed uint64) {
+	c.folds = max(1, min(want, g.identities()/2))
+	c.people = g.identities()
+	foldOf := make([]int32, g.identities())
 	for at, k := range rng.Stream(seed, "eval-folds").Perm(g.identities()) {
+		foldOf[k] = int32(at % c.folds)
+	}
+	of := make([]int32, g.images())
+	for k := range g.identities() {
 		for i := g[k]; i < g[k+1]; i++ {
-			foldOf[i] = int32(at % n)
+			of[i] = int32(k)
 		}
 	}
-	folds := make([]Fold, n)
-	for i, d := range genuine.distance {
-		f := &folds[foldOf[genuine.a[i]]]
-		f.Genuine = append(f.Genuine, d)
-	}
-	for i, d := range impostor.distance {
-		if k := foldOf[impostor.a[i]]; k == foldOf[impostor.b[i]] {
-			folds[k].Impostor = append(folds[k].Impostor, d)
+	place := func(p *pairSet) (folds []int32, who []person) {
+		folds, who = make([]int32, p.len()), make([]person, p.len())
+		for i := range folds {
+			a, b := of[p.a[i]], of[p.b[i]]
+			who[i] = person{a, b}
+			if folds[i] = foldOf[a]; foldOf[b] != folds[i] {
+				folds[i] = -1
+			}
 		}
+		return folds, who
 	}
-	return folds
+	c.genuineFold, c.genuineWho = place(c.genuine)
+	c.impostorFold, c.impostorWho = place(c.impostor)
 }

@@ -18,15 +18,28 @@ type Skip struct {
 	Detail string
 }
 
-// Embeddings are vectors of length 1, one an image.
+// Embeddings are vectors, one an image, of length 1 unless Raw. [OpenEmbeddings] reads them from
+// a file, [Embeddings.Save] writes one.
 type Embeddings struct {
-	Keys  []string
-	Width int
-	Data  []float32 // len(Keys) * Width
+	Keys   []string
+	Width  int
+	Data   []float32 // len(Keys) * Width
+	Raw    bool      // vectors have the lengths that they came with
+	Skips  []Skip    // images that have no usable vector
+	Origin EmbeddingsOrigin
 }
 
 // Vector returns embedding i.
 func (e *Embeddings) Vector(i int) []float32 { return e.Data[i*e.Width : (i+1)*e.Width] }
+
+// Rows returns the row of each key.
+func (e *Embeddings) Rows() map[string]int {
+	rows := make(map[string]int, len(e.Keys))
+	for i, k := range e.Keys {
+		rows[k] = i
+	}
+	return rows
+}
 
 // add appends v with its length made 1 and says whether it has one. The error names the sample
 // when a value is NaN or infinite.
@@ -68,12 +81,12 @@ func normalize(v []float32) (bool, error) {
 const zeroEmbedding = "zero-embedding"
 
 // embedPart runs every sample of a part through the model.
-func embedPart(ctx context.Context, m Model, set *shard.Set, part string, bar progress.Reporter) (*Embeddings, []Skip, error) {
+func embedPart(ctx context.Context, m Model, set *shard.Set, part string, raw bool, bar progress.Reporter) (*Embeddings, []Skip, error) {
 	l, err := openPart(m, set, part)
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &Embeddings{Width: m.Width(), Data: make([]float32, 0, l.Len()*m.Width())}
+	e := &Embeddings{Width: m.Width(), Raw: raw, Data: make([]float32, 0, l.Len()*m.Width())}
 	var skipped []Skip
 	bar.Start(int64(l.Len()), "embed "+part)
 	defer bar.Done()
@@ -86,7 +99,7 @@ func embedPart(ctx context.Context, m Model, set *shard.Set, part string, bar pr
 			return nil, nil, err
 		}
 		for i, key := range b.Keys {
-			ok, err := e.add(key, v[i*e.Width:(i+1)*e.Width])
+			ok, err := e.put(key, v[i*e.Width:(i+1)*e.Width], raw, false)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -107,6 +120,26 @@ func identityOf(key string) string {
 	return key
 }
 
+// keep returns the embeddings whose key f accepts; e itself where that is all.
+func (e *Embeddings) keep(f func(key string) bool) *Embeddings {
+	out := &Embeddings{Width: e.Width, Raw: e.Raw, Origin: e.Origin}
+	var rows []int
+	for i, k := range e.Keys {
+		if f(k) {
+			rows = append(rows, i)
+			out.Keys = append(out.Keys, k)
+		}
+	}
+	if len(rows) == len(e.Keys) {
+		return e
+	}
+	out.Data = make([]float32, 0, len(rows)*e.Width)
+	for _, i := range rows {
+		out.Data = append(out.Data, e.Vector(i)...)
+	}
+	return out
+}
+
 // sorted returns the embeddings in the order of identity and key, and where each identity's
 // begin, with one more entry for the end.
 func (e *Embeddings) sorted() (*Embeddings, []string, []int) {
@@ -121,7 +154,7 @@ func (e *Embeddings) sorted() (*Embeddings, []string, []int) {
 		}
 		return ka < kb
 	})
-	out := &Embeddings{Width: e.Width, Data: make([]float32, 0, len(e.Data))}
+	out := &Embeddings{Width: e.Width, Raw: e.Raw, Data: make([]float32, 0, len(e.Data))}
 	var names []string
 	var starts []int
 	for at, i := range order {

@@ -12,9 +12,10 @@ type Fold struct{ Genuine, Impostor []float64 }
 // Held is what thresholds chosen on the other folds do on the fold held out.
 type Held struct {
 	Accuracy, AccuracyStd float64 // mean and deviation over the folds
+	Accuracies            []float64
 	Folds                 int     // folds used; 1: nothing was held out
 	LeftOut               int     // folds without a genuine or without an impostor pair
-	Threshold             float64 // best one on all the folds' pairs together
+	Threshold             float64 // best one on all the folds' pairs together, or on the development pairs
 
 	VAL, VALStd float64 // TAR on the held-out folds at the others' threshold for FAR 1e-3
 	VALFAR      float64 // FAR on the held-out folds at that threshold
@@ -23,20 +24,6 @@ type Held struct {
 
 // valFAR is the false accept rate of the field's validation rate.
 const valFAR = 1e-3
-
-// gridSteps and gridStep make the field's grid of thresholds: 0 to 4 in steps of 0.01, where 4
-// is the largest squared distance of two unit vectors.
-const (
-	gridSteps = 401
-	gridStep  = 100 // steps a unit
-)
-
-func gridThreshold(i int) float64 { return float64(i) / gridStep }
-
-// gridIndex returns the first threshold of the grid that accepts d, gridSteps for none.
-func gridIndex(d float64) int {
-	return sort.Search(gridSteps, func(i int) bool { return d <= gridThreshold(i) })
-}
 
 // HoldOut takes one fold after another as the test of a threshold that is chosen on all the
 // others: the one of the grid 0, 0.01, .. 4 with the best accuracy there, of equally good ones
@@ -50,6 +37,12 @@ func gridIndex(d float64) int {
 // studying face recognition in unconstrained environments", 2007 (View 2); grid and VAL:
 // F. Schroff, D. Kalenichenko, J. Philbin, "FaceNet", CVPR 2015, and its public evaluations.
 func HoldOut(folds []Fold, balanced bool) (Held, error) {
+	return holdOut(folds, nil, balanced, squaredGrid)
+}
+
+// holdOut is HoldOut with the thresholds of another grid, or, where development is not nil, with
+// the threshold that is best on those pairs instead of on the other folds (LFW's View 1).
+func holdOut(folds []Fold, development *Fold, balanced bool, g grid) (Held, error) {
 	var used []Fold
 	var h Held
 	for _, f := range folds {
@@ -66,26 +59,33 @@ func HoldOut(folds []Fold, balanced bool) (Held, error) {
 	counts := make([]foldCounts, len(used))
 	var all foldCounts
 	for i, f := range used {
-		counts[i] = countFold(f)
+		counts[i] = countFold(f, g)
 		all.add(counts[i], 1)
 	}
-	h.Threshold = gridThreshold(all.best(balanced))
+	var dev foldCounts
+	h.Threshold = g.threshold(all.best(balanced))
+	if development != nil {
+		dev = countFold(*development, g)
+		h.Threshold = g.threshold(dev.best(balanced))
+	}
+	h.Accuracies = accuracies(counts, all, dev, balanced)
 
-	var accuracies, vals, fars []float64
+	var vals, fars []float64
 	h.VALReached = true
 	for i, f := range used {
-		others, train := all, used
+		train := used
 		if len(used) > 1 {
-			others.add(counts[i], -1)
 			train = append(append([]Fold(nil), used[:i]...), used[i+1:]...)
 		}
-		accuracies = append(accuracies, counts[i].accuracy(others.best(balanced), balanced))
+		if development != nil {
+			train = []Fold{*development}
+		}
 		bound, ok := boundForFAR(train, valFAR)
 		h.VALReached = h.VALReached && ok
 		vals = append(vals, shareBelow(f.Genuine, bound))
 		fars = append(fars, shareBelow(f.Impostor, bound))
 	}
-	h.Accuracy, h.AccuracyStd = meanStd(accuracies)
+	h.Accuracy, h.AccuracyStd = meanStd(h.Accuracies)
 	h.VAL, h.VALStd = meanStd(vals)
 	h.VALFAR, _ = meanStd(fars)
 	if !h.VALReached {
@@ -94,27 +94,49 @@ func HoldOut(folds []Fold, balanced bool) (Held, error) {
 	return h, nil
 }
 
+// accuracies returns each fold's accuracy at the threshold that is best on all the others, or on
+// the development pairs where there are any. all is the sum of the folds.
+func accuracies(folds []foldCounts, all, development foldCounts, balanced bool) (out []float64) {
+	for i := range folds {
+		train := &development
+		if development.genuine+development.impostor == 0 {
+			others := all
+			if len(folds) > 1 {
+				others.add(folds[i], -1)
+			}
+			train = &others
+		}
+		out = append(out, folds[i].accuracy(train.best(balanced), balanced))
+	}
+	return out
+}
+
 // foldCounts holds how many pairs each threshold of the grid accepts.
 type foldCounts struct {
 	genuine, impostor int
 	ta, fa            [gridSteps]int
 }
 
-func countFold(f Fold) foldCounts {
+func countFold(f Fold, g grid) foldCounts {
 	c := foldCounts{genuine: len(f.Genuine), impostor: len(f.Impostor)}
 	count := func(to *[gridSteps]int, distances []float64) {
 		for _, d := range distances {
-			if i := gridIndex(d); i < gridSteps {
+			if i := g.index(d); i < gridSteps {
 				to[i]++
 			}
 		}
-		for i := 1; i < gridSteps; i++ {
-			to[i] += to[i-1]
-		}
+		accumulate(to)
 	}
 	count(&c.ta, f.Genuine)
 	count(&c.fa, f.Impostor)
 	return c
+}
+
+// accumulate makes pairs up to and with each threshold of pairs at each.
+func accumulate(v *[gridSteps]int) {
+	for i := 1; i < gridSteps; i++ {
+		v[i] += v[i-1]
+	}
 }
 
 func (c *foldCounts) add(o foldCounts, sign int) {

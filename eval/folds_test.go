@@ -103,8 +103,8 @@ func TestGridIndex(t *testing.T) {
 		d    float64
 		want int
 	}{{0, 0}, {0.29, 29}, {0.57, 57}, {0.570001, 58}, {4, 400}, {4.0001, 401}, {1.15, 115}} {
-		if got := gridIndex(c.d); got != c.want {
-			t.Errorf("gridIndex(%v) = %d, want %d", c.d, got, c.want)
+		if got := squaredGrid.index(c.d); got != c.want {
+			t.Errorf("squaredGrid.index(%v) = %d, want %d", c.d, got, c.want)
 		}
 	}
 }

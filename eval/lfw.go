@@ -43,6 +43,7 @@ type Pair struct {
 type Pairs struct {
 	Pairs []Pair
 	Folds int
+	View  int // 1 or 2
 }
 
 // ReadPairs reads LFW's pairs format. View 2 starts with "folds<TAB>n"; each fold has n lines
@@ -108,10 +109,11 @@ func (p *pairsReader) read() (*Pairs, error) {
 	if head == nil {
 		return nil, errors.New("empty file, want a first line of one or two numbers")
 	}
-	folds, each := 1, 0
+	folds, each, view := 1, 0, 2
 	var err error
 	switch len(head) {
 	case 1:
+		view = 1
 		each, err = number(head[0], "pairs a kind", maxPairs)
 	case 2:
 		if folds, err = number(head[0], "folds", maxFolds); err == nil {
@@ -126,7 +128,7 @@ func (p *pairsReader) read() (*Pairs, error) {
 	if total := 2 * folds * each; total > maxPairs {
 		return nil, fmt.Errorf("%d folds of twice %d pairs, at most %d pairs are read", folds, each, maxPairs)
 	}
-	out := &Pairs{Folds: folds}
+	out := &Pairs{Folds: folds, View: view}
 	for fold := range folds {
 		for i := range 2 * each {
 			f := p.fields()

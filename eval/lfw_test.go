@@ -26,7 +26,7 @@ func dataDir(t *testing.T, name string) string {
 
 func TestReadPairs(t *testing.T) {
 	ann1, ann2, bob := ImageRef{"Ann", 1}, ImageRef{"Ann", 2}, ImageRef{"Bob_B", 13}
-	view2 := &Pairs{Folds: 2, Pairs: []Pair{
+	view2 := &Pairs{Folds: 2, View: 2, Pairs: []Pair{
 		{ann1, ann2, true, 0, 2}, {ann1, bob, false, 0, 3},
 		{bob, ImageRef{"Bob_B", 14}, true, 1, 4}, {bob, ann2, false, 1, 5},
 	}}
@@ -50,7 +50,7 @@ func TestReadPairs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(&Pairs{Folds: 1, Pairs: view2.Pairs[:2]}, got); d != "" {
+	if d := cmp.Diff(&Pairs{Folds: 1, View: 1, Pairs: view2.Pairs[:2]}, got); d != "" {
 		t.Errorf("view 1 differs (-want +got):\n%s", d)
 	}
 	if got := bob.Path(); got != "Bob_B/Bob_B_0013.jpg" {

@@ -33,6 +33,8 @@ type Provenance struct {
 	RecipeDigest string `json:"recipe_digest,omitempty"` // how the pixels were made
 	Manifest     string `json:"manifest,omitempty"`      // digest
 	Split        string `json:"split,omitempty"`         // digest
+	Embeddings   string `json:"embeddings,omitempty"`    // digest of the file that they were read from
+	FlipSum      bool   `json:"flip_sum,omitempty"`      // embeddings of the image and of its mirror, added
 }
 
 // of fills in what a shard set knows of itself.
@@ -48,6 +50,7 @@ func (p Provenance) facts() []Fact {
 	for _, f := range []Fact{
 		{"run", p.Run}, {"network", p.Arch}, {"weights", p.Weights}, {"shards", p.Shards},
 		{"recipe", p.Recipe}, {"recipe digest", p.RecipeDigest}, {"split", p.Split}, {"manifest", p.Manifest},
+		{"embeddings file", p.Embeddings}, {"embedding", map[bool]string{true: "image and mirror added"}[p.FlipSum]},
 	} {
 		if f.Value != "" {
 			out = append(out, f)

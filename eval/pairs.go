@@ -2,207 +2,278 @@ package eval
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"runtime"
+	"slices"
 	"sort"
-	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/vf2prep/vf2prep/internal/digest"
-	"github.com/vf2prep/vf2prep/pixel"
-	"github.com/vf2prep/vf2prep/shard"
-)
-
-// Crop makes a network's pixels of an image file, as the cache did for training.
-type Crop interface {
-	// Load reads the image at a path relative to the folder of images, slashes between its
-	// parts, and writes C*H*W bytes to dst. An error that wraps fs.ErrNotExist says that there
-	// is no such image, any other that it can't be used. Load may be called by several
-	// goroutines.
-	Load(path string, dst []uint8) error
-	Shape() (c, h, w int)
-	String() string // what it does, for the report
-}
-
-// Reasons for images and pairs that are left out.
-const (
-	missingImage    = "missing-image"
-	unreadableImage = "unreadable-image"
 )
 
 const used = "used"
 
 // judged is a pair of a pairs file and what became of it.
 type judged struct {
-	Pair
+	ListedPair
 	distance float64
 	status   string // used or the reason why not
 }
 
-// fromPairs compares the pairs of an LFW file.
+// fromPairs compares the pairs of a file.
 func (v *Verification) fromPairs(ctx context.Context, o VerifyOptions) error {
-	v.Protocol = ProtocolLFW
-	list, err := OpenPairs(o.Pairs)
+	list, err := OpenPairList(o.Pairs)
 	if err != nil {
 		return err
 	}
-	if v.Pairs, err = digest.File(o.Pairs); err != nil {
+	v.Protocol.Name = list.Protocol
+	if v.Protocol.Pairs, err = digest.File(o.Pairs); err != nil {
 		return err
 	}
-	e, why, err := embedFiles(ctx, o, list)
+	items := list.items()
+	var chosen *PairList // pairs that the threshold is chosen on
+	if o.ThresholdFrom != "" {
+		if chosen, err = OpenPairList(o.ThresholdFrom); err != nil {
+			return err
+		}
+		if v.Protocol.ThresholdFrom, err = digest.File(o.ThresholdFrom); err != nil {
+			return err
+		}
+		if chosen.Videos != list.Videos {
+			return fmt.Errorf("%s and %s: one has pairs of videos, the other of images: %w", o.Pairs, o.ThresholdFrom, ErrPairs)
+		}
+		items = append(items, chosen.items()...)
+		slices.Sort(items)
+		items = slices.Compact(items)
+	}
+	if list.Videos {
+		v.Protocol.Frames = o.MaxFrames
+	}
+	s, err := v.sides(ctx, o, items, list.Videos)
 	if err != nil {
 		return err
 	}
-	for path, s := range why {
-		s.Item = path
-		v.Skips = append(v.Skips, s)
+	for _, why := range s.why {
+		v.Skips = append(v.Skips, why)
 	}
+	v.Skips = append(v.Skips, s.frames...)
 	sort.Slice(v.Skips, func(i, j int) bool { return v.Skips[i].Item < v.Skips[j].Item })
-	row := map[string]int{}
-	people := map[string]bool{}
-	for i, k := range e.Keys {
-		row[k] = i
-		people[k[:strings.IndexByte(k, '/')]] = true
-	}
-	v.Images, v.Identities = len(e.Keys), len(people)
 
-	folds := make([]Fold, list.Folds)
-	var genuine, impostor pairSet
-	for _, p := range list.Pairs {
-		set, all := &impostor, &v.ImpostorPairsAll
-		if p.Genuine {
-			set, all = &genuine, &v.GenuinePairsAll
-		}
-		*all++
-		j := judged{Pair: p, status: used}
-		for _, path := range []string{p.A.Path(), p.B.Path()} {
-			if s, ok := why[path]; ok && j.status == used {
-				j.status = s.Reason
-				v.PairsLeftOut = append(v.PairsLeftOut, Skip{fmt.Sprintf("line %d: %s, %s", p.Line, p.A.Path(), p.B.Path()), s.Reason, path + ": " + s.Detail})
-			}
-		}
-		if j.status == used {
-			a, b := row[p.A.Path()], row[p.B.Path()]
-			j.distance = squaredDistance(e.Vector(a), e.Vector(b))
-			set.a, set.b, set.distance = append(set.a, int32(a)), append(set.b, int32(b)), append(set.distance, j.distance)
-			f := &folds[p.Fold]
-			if p.Genuine {
-				f.Genuine = append(f.Genuine, j.distance)
-			} else {
-				f.Impostor = append(f.Impostor, j.distance)
-			}
-		}
-		v.judgements = append(v.judgements, j)
-	}
-	v.MissingPairs = len(v.PairsLeftOut)
-	if len(genuine.distance) == 0 || len(impostor.distance) == 0 {
-		detail := ""
-		if len(v.PairsLeftOut) > 0 {
-			detail = "; the first is left out because of " + v.PairsLeftOut[0].Detail
-		}
-		return fmt.Errorf("%s: %d of %d pairs have both images, %d genuine and %d impostor%s: %w",
-			o.Pairs, len(list.Pairs)-v.MissingPairs, len(list.Pairs), len(genuine.distance), len(impostor.distance), detail, ErrNoPairs)
-	}
-	v.HardGenuine = genuine.hardest(e, hardPairs, true)
-	v.HardImpostor = impostor.hardest(e, hardPairs, false)
-	return v.judge(folds, genuine.distance, impostor.distance, false)
-}
-
-// embedFiles embeds every image that the pairs name, once, in the order of their paths. An image
-// that can't be embedded is in the map, with the reason.
-func embedFiles(ctx context.Context, o VerifyOptions, list *Pairs) (*Embeddings, map[string]Skip, error) {
-	m := o.Model
-	stored := shard.Shape{}
-	stored[0], stored[1], stored[2] = o.Crop.Shape()
-	cut, err := centreCrop(m, stored)
+	out := newLeaveOut(o)
+	j := &pairJudge{v: v, s: s, out: out, distance: o.Metric.distance()}
+	c, err := j.list(list, true)
 	if err != nil {
-		return nil, nil, err
+		return fmt.Errorf("%s: %w", o.Pairs, err)
 	}
-	var paths []string
-	seen := map[string]bool{}
-	for _, p := range list.Pairs {
-		for _, r := range []ImageRef{p.A, p.B} {
-			if path := r.Path(); !seen[path] {
-				seen[path] = true
-				paths = append(paths, path)
-			}
+	out.report(v, o)
+	seen, persons := map[string]bool{}, map[string]bool{}
+	for _, p := range v.judgements {
+		if p.status == used {
+			seen[withoutExtension(p.A)], seen[withoutExtension(p.B)], persons[p.PersonA], persons[p.PersonB] = true, true, true, true
 		}
 	}
-	sort.Strings(paths)
-
-	c, h, w := m.Shape()
-	size, batch := c*h*w, m.Batch()
-	e := &Embeddings{Width: m.Width()}
-	why := map[string]Skip{}
-	x := make([]float32, batch*size)
-	scratch := make([]uint8, batch*size)
-	pixels := make([]uint8, batch*stored.Bytes())
-	errs := make([]error, batch)
-	o.Progress.Start(int64(len(paths)), "embed "+filepath.Base(o.Pairs))
-	defer o.Progress.Done()
-	for from := 0; from < len(paths); from += batch {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
+	v.Images, v.Identities = len(seen), len(persons)
+	if chosen != nil {
+		dev, err := j.list(chosen, false)
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.ThresholdFrom, err)
 		}
-		now := paths[from:min(from+batch, len(paths))]
-		each(len(now), func(i int) {
-			errs[i] = o.Crop.Load(now[i], pixels[i*stored.Bytes():(i+1)*stored.Bytes()])
-		})
-		var good []string
-		for i, path := range now {
-			if errs[i] != nil {
-				why[path] = skipFor(errs[i])
-				continue
-			}
-			src := pixels[i*stored.Bytes() : (i+1)*stored.Bytes()]
-			if cut != nil {
-				cut.Center(scratch[i*size:(i+1)*size], src, stored[0], stored[1], stored[2])
-				src = scratch[i*size : (i+1)*size]
-			}
-			pixel.Normalize(x[len(good)*size:(len(good)+1)*size], src)
-			good = append(good, path)
-		}
-		if len(good) > 0 {
-			_, out, err := m.Infer(x[:len(good)*size], len(good))
-			if err != nil {
-				return nil, nil, err
-			}
-			for i, path := range good {
-				ok, err := e.add(path, out[i*e.Width:(i+1)*e.Width])
-				if err != nil {
-					return nil, nil, err
-				}
-				if !ok {
-					why[path] = Skip{Reason: zeroEmbedding, Detail: "the network gives zeros alone"}
-				}
-			}
-		}
-		o.Progress.Add(int64(len(now)))
+		c.development = &Fold{dev.genuine.distance, dev.impostor.distance}
 	}
-	return e, why, nil
+	g, i := list.count()
+	c.balanced = list.Protocol == ProtocolPairs && g != i
+	v.HardGenuine = c.genuine.hardest(s.Embeddings, hardPairs, true)
+	v.HardImpostor = c.impostor.hardest(s.Embeddings, hardPairs, false)
+	return v.judge(ctx, o, c)
 }
 
-func skipFor(err error) Skip {
-	if errors.Is(err, fs.ErrNotExist) {
-		return Skip{Reason: missingImage, Detail: "no such file"}
+// sides returns the vectors of what pairs name, from wherever the options say.
+func (v *Verification) sides(ctx context.Context, o VerifyOptions, items []string, videos bool) (*sides, error) {
+	e := o.Embeddings
+	if e == nil && o.Crop == nil {
+		if err := checkRecipe(o.Set, o.Recipe); err != nil {
+			return nil, err
+		}
+		part := o.Part
+		if part == "" {
+			part = "test"
+		}
+		v.Part, v.Provenance = part, o.From.of(o.Set)
+		var err error
+		if e, v.Skips, err = embedPart(ctx, o.Model, o.Set, part, o.NoNormalize, o.Progress); err != nil {
+			return nil, err
+		}
+		e.Skips, v.Skips = v.Skips, nil
 	}
-	return Skip{Reason: unreadableImage, Detail: err.Error()}
+	if e == nil {
+		s := newSides(o.Model.Width(), o.NoNormalize)
+		return s, s.fromFiles(ctx, o, items, videos)
+	}
+	s := newSides(e.Width, o.NoNormalize)
+	return s, s.fromEmbeddings(e, items, videos, o.MaxFrames)
 }
 
-// each calls f for 0 to n-1 with all CPUs.
-func each(n int, f func(i int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
+// compared is pairs with their distances.
+type compared struct {
+	genuine, impostor         *pairSet
+	genuineFold, impostorFold []int32  // of each pair; -1: in none
+	genuineWho, impostorWho   []person // of each pair
+	people                    int
+	folds                     int
+	development               *Fold // distances that the threshold is chosen on instead
+	balanced                  bool
+}
+
+// person is who is in the two images of a pair, by number.
+type person [2]int32
+
+// foldDistances returns each fold's distances.
+func (c *compared) foldDistances() []Fold {
+	folds := make([]Fold, c.folds)
+	for i, d := range c.genuine.distance {
+		if k := c.genuineFold[i]; k >= 0 {
+			folds[k].Genuine = append(folds[k].Genuine, d)
+		}
 	}
-	wg.Wait()
+	for i, d := range c.impostor.distance {
+		if k := c.impostorFold[i]; k >= 0 {
+			folds[k].Impostor = append(folds[k].Impostor, d)
+		}
+	}
+	return folds
+}
+
+// weighed returns the pairs as the bootstrap wants them.
+func (c *compared) weighed() []measured {
+	out := make([]measured, 0, c.genuine.len()+c.impostor.len())
+	for i, d := range c.genuine.distance {
+		w := c.genuineWho[i]
+		out = append(out, measured{d, weighed{a: w[0], b: w[1], fold: int16(c.genuineFold[i]), genuine: true}})
+	}
+	for i, d := range c.impostor.distance {
+		w := c.impostorWho[i]
+		out = append(out, measured{d, weighed{a: w[0], b: w[1], fold: int16(c.impostorFold[i])}})
+	}
+	return out
+}
+
+// pairJudge measures listed pairs.
+type pairJudge struct {
+	v        *Verification
+	s        *sides
+	out      *leaveOut
+	distance func(a, b []float32) float64
+}
+
+// list measures the pairs of a list; with record what becomes of each is kept in the result.
+func (j *pairJudge) list(l *PairList, record bool) (*compared, error) {
+	v := j.v
+	c := &compared{genuine: &pairSet{}, impostor: &pairSet{}, folds: l.Folds}
+	firstLeft := ""
+	missing := 0
+	for _, p := range l.Pairs {
+		set, fold, who := c.impostor, &c.impostorFold, &c.impostorWho
+		if p.Genuine {
+			set, fold, who = c.genuine, &c.genuineFold, &c.genuineWho
+		}
+		q := judged{ListedPair: p, status: used}
+		why, detail := j.why(p)
+		if why != "" {
+			q.status = why
+			if why != excludedIdentity && why != trainingIdentity {
+				missing++
+			}
+			if firstLeft == "" {
+				firstLeft = detail
+			}
+		} else {
+			a, b := j.s.row[p.A], j.s.row[p.B]
+			q.distance = j.distance(j.s.Vector(a), j.s.Vector(b))
+			set.a, set.b, set.distance = append(set.a, int32(a)), append(set.b, int32(b)), append(set.distance, q.distance)
+			*fold = append(*fold, int32(p.Fold))
+			*who = append(*who, person{})
+		}
+		if !record {
+			continue
+		}
+		if p.Genuine {
+			v.GenuinePairsAll++
+		} else {
+			v.ImpostorPairsAll++
+		}
+		switch why {
+		case "":
+		case excludedIdentity:
+			v.ExcludedPairs++
+		case trainingIdentity:
+			v.OverlapPairs++
+		default:
+			v.MissingPairs++
+		}
+		if why != "" {
+			v.PairsLeftOut = append(v.PairsLeftOut, Skip{fmt.Sprintf("line %d: %s, %s", p.Line, p.A, p.B), why, detail})
+		}
+		v.judgements = append(v.judgements, q)
+	}
+	if c.genuine.len() == 0 || c.impostor.len() == 0 {
+		detail := ""
+		if firstLeft != "" {
+			detail = "; the first is left out because of " + firstLeft
+		}
+		return nil, fmt.Errorf("%d of %d pairs have both images, %d genuine and %d impostor%s: %w",
+			len(l.Pairs)-missing, len(l.Pairs), c.genuine.len(), c.impostor.len(), detail, ErrNoPairs)
+	}
+	j.number(l, c)
+	return c, nil
+}
+
+// why says why a pair is left out, "" for one that is used.
+func (j *pairJudge) why(p ListedPair) (reason, detail string) {
+	for _, who := range []string{p.PersonA, p.PersonB} {
+		if why := j.out.of(who); why != "" && reason != excludedIdentity {
+			reason, detail = why, who
+		}
+	}
+	if reason != "" {
+		return reason, detail
+	}
+	for _, item := range []string{p.A, p.B} {
+		if s, ok := j.s.why[item]; ok {
+			return s.Reason, item + ": " + s.Detail
+		}
+	}
+	return "", ""
+}
+
+// number gives the people of the pairs that are used numbers in the order of their names.
+func (j *pairJudge) number(l *PairList, c *compared) {
+	pairUsed := func(p ListedPair) bool { why, _ := j.why(p); return why == "" }
+	set := map[string]int32{}
+	var names []string
+	for _, p := range l.Pairs {
+		if !pairUsed(p) {
+			continue
+		}
+		for _, who := range []string{p.PersonA, p.PersonB} {
+			if _, ok := set[who]; !ok {
+				set[who] = 0
+				names = append(names, who)
+			}
+		}
+	}
+	sort.Strings(names)
+	for i, n := range names {
+		set[n] = int32(i)
+	}
+	c.people = len(names)
+	g, i := 0, 0
+	for _, p := range l.Pairs {
+		switch {
+		case !pairUsed(p):
+		case p.Genuine:
+			c.genuineWho[g] = person{set[p.PersonA], set[p.PersonB]}
+			g++
+		default:
+			c.impostorWho[i] = person{set[p.PersonA], set[p.PersonB]}
+			i++
+		}
+	}
 }

@@ -22,12 +22,12 @@ func (r *Identification) Print(w io.Writer) {
 
 // Print writes the result for a terminal.
 func (v *Verification) Print(w io.Writer) {
-	fmt.Fprintf(w, "EER       %s  (at squared distance %s)\n", percent(v.EER), decimal(v.EERThreshold, 4))
-	fmt.Fprintf(w, "AUC       %s\n", decimal(v.AUC, 4))
-	fmt.Fprintf(w, "accuracy  %s  (%s, %s; best threshold %s)\n", v.accuracyText(), v.AccuracyKind, v.foldsText(), decimal(v.Threshold, 2))
-	for _, rate := range v.Rates {
+	fmt.Fprintf(w, "EER       %s  (at %s %s)%s\n", percent(v.EER), v.Metric, decimal(v.EERThreshold, 4), v.between(v.EERLow, v.EERHigh))
+	fmt.Fprintf(w, "AUC       %s%s\n", decimal(v.AUC, 4), v.between(v.AUCLow, v.AUCHigh))
+	fmt.Fprintf(w, "accuracy  %s  (%s, %s; %s %s)%s\n", v.accuracyText(), v.AccuracyKind, v.foldsText(), v.thresholdName(), decimal(v.Threshold, v.places()), v.between(v.AccuracyLow, v.AccuracyHigh))
+	for k, rate := range v.Rates {
 		if rate.Reachable {
-			fmt.Fprintf(w, "TAR       %s  at FAR %s\n", percent(rate.TAR), farName(rate.FAR))
+			fmt.Fprintf(w, "TAR       %s  at FAR %s%s\n", percent(rate.TAR), farName(rate.FAR), v.between(v.tarInterval(k)))
 		}
 	}
 	if len(v.NotReachable) > 0 {
@@ -39,7 +39,10 @@ func (v *Verification) Print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "pairs     %d genuine and %d impostor%s, of %d images and %s\n", v.GenuinePairs, v.ImpostorPairs, sampled, v.Images, plurals(v.Identities, "identity", "identities"))
 	fmt.Fprintf(w, "left out  %s, %s\n", plural(v.MissingPairs, "pair"), plural(v.Skipped, "image"))
-	if v.Overlap > 0 {
+	if n := v.ExcludedIdentities; n > 0 {
+		fmt.Fprintf(w, "people    %s left out\n", v.excludedText())
+	}
+	if v.Overlap > 0 || v.OverlapBy != "" {
 		fmt.Fprintf(w, "overlap   %s\n", v.overlapText())
 	}
 	if v.Report != "" {

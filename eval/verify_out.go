@@ -21,7 +21,7 @@ func (v *Verification) write(o VerifyOptions) error {
 	if err != nil {
 		return err
 	}
-	if v.Protocol == ProtocolLFW {
+	if v.judgements != nil {
 		err := writeCSV(filepath.Join(o.Out, "pairs.csv"), []string{"line", "fold", "a", "b", "same", "distance", "status"}, len(v.judgements), func(i int) []string {
 			j := v.judgements[i]
 			distance, same := "", "0"
@@ -31,7 +31,7 @@ func (v *Verification) write(o VerifyOptions) error {
 			if j.Genuine {
 				same = "1"
 			}
-			return []string{strconv.Itoa(j.Line), strconv.Itoa(j.Fold + 1), j.A.Path(), j.B.Path(), same, distance, j.status}
+			return []string{strconv.Itoa(j.Line), strconv.Itoa(j.Fold + 1), j.A, j.B, same, distance, j.status}
 		})
 		if err != nil {
 			return err
@@ -49,11 +49,14 @@ func (v *Verification) write(o VerifyOptions) error {
 	}
 	facts := v.Provenance.facts()
 	if v.Pairs != "" {
-		facts = append(facts, Fact{"pairs file", v.Pairs}, Fact{"images", o.Crop.String()})
+		facts = append(facts, Fact{"pairs file", v.Pairs})
+	}
+	if o.Crop != nil {
+		facts = append(facts, Fact{"images", o.Crop.String()})
 	}
 	return WriteReport(filepath.Join(o.Out, "report.html"), Report{
 		Title:    "Verification",
-		Lead:     "Do two images show one person? A pair is accepted when the squared Euclidean distance of its embeddings, made length 1, is at most a threshold.",
+		Lead:     v.lead(),
 		Numbers:  v.Numbers(),
 		Sections: append(append(v.Sections(), curves...), Section{Title: "Made from", Facts: facts}),
 	})
@@ -89,27 +92,40 @@ func (v *Verification) draw(dir string) error {
 	if err != nil {
 		return err
 	}
-	c, err = chart.Histogram(chart.Axes{Title: "Distances", X: "squared Euclidean distance", Y: "share of each, %", XMin: 0, XMax: v.histogramEnd()}, int(v.histogramEnd()*binsPerUnit+0.5),
+	end, n := v.histogramEnd()
+	c, err = chart.Histogram(chart.Axes{Title: "Distances", X: v.Metric.String(), Y: "share of each, %", XMin: 0, XMax: end}, n,
 		chart.Series{Name: fmt.Sprintf("genuine (%d pairs)", v.GenuinePairs), Y: v.genuineBins.middle, Weight: v.genuineBins.count},
 		chart.Series{Name: fmt.Sprintf("impostor (%d pairs)", v.ImpostorPairs), Y: v.impostorBins.middle, Weight: v.impostorBins.count})
 	if err != nil {
 		return err
 	}
-	scores, err := drawBoth(dir, "distances", c, "distances of genuine and of impostor pairs", fmt.Sprintf("Best threshold %.2f.", v.Threshold))
+	scores, err := drawBoth(dir, "distances", c, "distances of genuine and of impostor pairs", fmt.Sprintf("Best threshold %s.", decimal(v.Threshold, v.places())))
 	v.Pictures = []Picture{roc, scores}
 	return err
 }
 
-// histogramEnd returns where the distances end, at a fifth.
-func (v *Verification) histogramEnd() float64 {
+// histogramEnd returns where the distances end, at a multiple of ten bins, and after how many.
+func (v *Verification) histogramEnd() (end float64, n int) {
 	last := 0
 	for i := range v.genuineBins.count {
 		if v.genuineBins.count[i]+v.impostorBins.count[i] > 0 {
 			last = i + 1
 		}
 	}
-	const fifth = binsPerUnit / 5
-	return float64((last+fifth-1)/fifth) / 5
+	n = (last + 9) / 10 * 10
+	return float64(n) / v.genuineBins.perUnit, n
+}
+
+func (v *Verification) lead() string {
+	length := ", made length 1,"
+	if !v.Normalized {
+		length = ", with the lengths that they come with,"
+	}
+	of := "images"
+	if v.Protocol.Name == ProtocolYTF {
+		of = "videos"
+	}
+	return fmt.Sprintf("Do two %s show one person? A pair is accepted when the %s of its embeddings%s is at most a threshold.", of, v.Metric, length)
 }
 
 // Numbers returns the few numbers that a report shows large.
@@ -143,10 +159,10 @@ func (v *Verification) Sections() []Section {
 		left += " (" + strings.Join(parts, ", ") + ")"
 	}
 	s.Facts = []Fact{
-		{"EER", fmt.Sprintf("%s, at distance %.4f", percent(v.EER), v.EERThreshold)},
-		{"AUC", decimal(v.AUC, 6)},
-		{"accuracy", fmt.Sprintf("%s (%s, %s)", v.accuracyText(), v.AccuracyKind, v.foldsText())},
-		{"best threshold", decimal(v.Threshold, 2)},
+		{"EER", fmt.Sprintf("%s, at distance %.4f%s", percent(v.EER), v.EERThreshold, v.between(v.EERLow, v.EERHigh))},
+		{"AUC", decimal(v.AUC, 6) + v.between(v.AUCLow, v.AUCHigh)},
+		{"accuracy", fmt.Sprintf("%s (%s, %s)%s", v.accuracyText(), v.AccuracyKind, v.foldsText(), v.between(v.AccuracyLow, v.AccuracyHigh))},
+		{v.thresholdName(), decimal(v.Threshold, v.places())},
 		{"VAL at FAR 1e-3", v.valText()},
 		{"genuine pairs", fmt.Sprintf("%d of %d", v.GenuinePairs, v.GenuinePairsAll)},
 		{"impostor pairs", fmt.Sprintf("%d of %d", v.ImpostorPairs, v.ImpostorPairsAll)},
@@ -154,11 +170,15 @@ func (v *Verification) Sections() []Section {
 		{"images", fmt.Sprintf("%d of %d identities", v.Images, v.Identities)},
 		{"images skipped", left},
 	}
-	if v.Protocol == ProtocolAllPairs {
-		s.Facts = append(s.Facts, Fact{"rejected by cache", strconv.Itoa(v.Rejected)}, Fact{"seen in training", v.overlapText()})
+	if v.Protocol.Name == ProtocolAllPairs {
+		s.Facts = append(s.Facts, Fact{"rejected by cache", strconv.Itoa(v.Rejected)})
 	}
-	t := Table{Title: "TAR at FAR", Head: []string{"FAR", "TAR", "threshold"}}
-	for _, r := range v.Rates {
+	s.Facts = append(s.Facts, Fact{"seen in training", v.overlapText()}, Fact{"people left out", v.excludedText()}, Fact{"protocol digest", v.ProtocolDigest})
+	if v.Replicates > 0 {
+		s.Facts = append(s.Facts, Fact{"95 % intervals", fmt.Sprintf("bootstrap over %d identities, %d of %d samples used", v.Intervals.Identities, v.Used, v.Replicates)})
+	}
+	t := Table{Title: "TAR at FAR", Head: []string{"FAR", "TAR", "95 % interval", "threshold"}}
+	for k, r := range v.Rates {
 		threshold := "not reachable"
 		if r.Reachable {
 			threshold = decimal(r.Threshold, 4)
@@ -166,7 +186,7 @@ func (v *Verification) Sections() []Section {
 				threshold = "none accepted"
 			}
 		}
-		t.Rows = append(t.Rows, []string{farName(r.FAR), percent(r.TAR), threshold})
+		t.Rows = append(t.Rows, []string{farName(r.FAR), percent(r.TAR), strings.TrimSpace(v.between(v.tarInterval(k))), threshold})
 	}
 	s.Tables = append(s.Tables, t)
 	hard := Section{Title: "Hardest pairs", Text: "Where the network errs most; also where a wrong label in the data shows first."}
@@ -174,7 +194,7 @@ func (v *Verification) Sections() []Section {
 		title string
 		list  []Hard
 	}{{"Genuine pairs that are farthest apart", v.HardGenuine}, {"Impostor pairs that are nearest", v.HardImpostor}} {
-		t := Table{Title: h.title, Head: []string{"image", "image", "squared distance"}}
+		t := Table{Title: h.title, Head: []string{"image", "image", "distance"}}
 		for _, p := range h.list {
 			t.Rows = append(t.Rows, []string{p.A, p.B, decimal(p.Distance, 4)})
 		}
@@ -187,18 +207,26 @@ func (v *Verification) Sections() []Section {
 			t.Rows = append(t.Rows, []string{p.Item, p.Reason, p.Detail})
 		}
 		out = append(out, Section{Title: "Pairs left out",
-			Text: fmt.Sprintf("%d pairs could not be judged; they count neither as right nor as wrong. All are listed in skipped.csv.", v.MissingPairs), Tables: []Table{t}})
+			Text: fmt.Sprintf("%d pairs were left out; they count neither as right nor as wrong. All are listed in skipped.csv.", len(v.PairsLeftOut)), Tables: []Table{t}})
 	}
 	return out
 }
 
 func (v *Verification) story() string {
 	var b strings.Builder
-	switch v.Protocol {
-	case ProtocolLFW:
+	switch v.Protocol.Name {
+	case ProtocolLFW, ProtocolLFW1:
+		fmt.Fprintf(&b, "The pairs of the file, in its %s. LFW has 7 known label errors, which are left in, as in every published figure.", plural(v.Folds+v.FoldsLeftOut, "fold"))
+	case ProtocolYTF:
+		fmt.Fprintf(&b, "The pairs of videos of the file, in its %s. A video is the mean of its frames' embeddings.", plural(v.Folds+v.FoldsLeftOut, "split"))
+	case ProtocolPairs:
 		fmt.Fprintf(&b, "The pairs of the file, in its %s.", plural(v.Folds+v.FoldsLeftOut, "fold"))
 	default:
-		fmt.Fprintf(&b, "Every image of the part %q against every other.", v.Part)
+		what := "embedding"
+		if v.Part != "" {
+			what = fmt.Sprintf("image of the part %q", v.Part)
+		}
+		fmt.Fprintf(&b, "Every %s against every other.", what)
 		if v.Sampled {
 			fmt.Fprintf(&b, " There are too many pairs to compare all: a sample was drawn with seed %d, every pair being equally likely.", v.Seed)
 		}
@@ -213,13 +241,47 @@ func (v *Verification) story() string {
 
 func (v *Verification) foldsText() string {
 	text := fmt.Sprintf("threshold held out over %s", plural(v.Folds, "fold"))
-	if v.Folds == 1 {
+	switch {
+	case v.ThresholdFrom != "":
+		text = "threshold chosen on other pairs"
+	case v.Folds == 1:
 		text = "threshold chosen on the same pairs"
 	}
 	if v.FoldsLeftOut > 0 {
 		text += fmt.Sprintf(", %d left out without pairs of both kinds", v.FoldsLeftOut)
 	}
 	return text
+}
+
+func (v *Verification) thresholdName() string {
+	if v.ThresholdFrom != "" {
+		return "threshold"
+	}
+	return "best threshold"
+}
+
+// places is how many decimals the thresholds of the grid need.
+func (v *Verification) places() int {
+	if v.Metric == Cosine || !v.Normalized {
+		return 4
+	}
+	return 2
+}
+
+// between writes an interval, "" where there is none.
+func (v *Verification) between(low, high *float64) string {
+	if low == nil || high == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (95 %%: %.4f to %.4f)", *low, *high)
+}
+
+// tarInterval returns that of the TAR at FAR 1e-1 for k = 0, 1e-2 for 1, ..
+func (v *Verification) tarInterval(k int) (low, high *float64) {
+	x := &v.Intervals
+	all := [][2]*float64{{x.TAR1Low, x.TAR1High}, {x.TAR2Low, x.TAR2High}, {x.TAR3Low, x.TAR3High},
+		{x.TAR4Low, x.TAR4High}, {x.TAR5Low, x.TAR5High}, {x.TAR6Low, x.TAR6High}}
+	return all[k][0], all[k][1]
 }
 
 func (v *Verification) valText() string {
@@ -233,10 +295,24 @@ func (v *Verification) valText() string {
 }
 
 func (v *Verification) overlapText() string {
+	by := map[string]string{"": "not known: whom the network was trained on is not said", "id": "none of the identities, by id",
+		"id-and-name": "none of the identities, by id and name"}[v.OverlapBy]
 	if v.Overlap == 0 {
-		return "none of the identities"
+		return by
 	}
-	return fmt.Sprintf("%d of the identities (%s), whose pairs are easier", v.Overlap, strings.Join(v.overlapSample[:min(len(v.overlapSample), 10)], ", "))
+	easier := ", whose pairs are easier"
+	if v.OverlapPairs > 0 || v.ExcludedIdentities >= v.Overlap {
+		easier = ", left out"
+	}
+	return fmt.Sprintf("%d of the identities (%s)%s", v.Overlap, strings.Join(v.overlapSample[:min(len(v.overlapSample), 10)], ", "), easier)
+}
+
+func (v *Verification) excludedText() string {
+	text := strconv.Itoa(v.ExcludedIdentities)
+	if n := v.ExcludedPairs + v.OverlapPairs; n > 0 {
+		text += fmt.Sprintf(", with %d pairs: %d of excluded people, %d of people trained on", n, v.ExcludedPairs, v.OverlapPairs)
+	}
+	return text
 }
 
 func plural(n int, word string) string {

@@ -70,6 +70,7 @@ func (e *env) commands() []*cli.Command {
 		e.augmentCommand(),
 		e.trainCommand(),
 		e.runsCommand(),
+		e.embedCommand(),
 		e.evalCommand(),
 		e.modelCommand(),
 		e.recipeCommand(),

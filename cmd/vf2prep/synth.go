@@ -24,7 +24,8 @@ one, without images.
 Examples:
   vf2prep synth --out faces --identities 60 --images 40 --seed 1
   vf2prep synth --out faces --identities 1000 --test-identities 50 --images 100 --spread 0.5
-  vf2prep synth --out full --metadata-only --identity-meta identity_meta.csv`,
+  vf2prep synth --out full --metadata-only --identity-meta identity_meta.csv
+  vf2prep synth --protocol ytf --out ytf --identities 40 --images 5`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`DIR` to draw into, empty or begun by the same command", Required: true},
 			&cli.IntFlag{Name: "identities", Value: 60, Usage: "number of people, train and test together"},
@@ -35,6 +36,10 @@ Examples:
 			&cli.BoolFlag{Name: "metadata-only", Usage: "no images"},
 			&cli.StringFlag{Name: "identity-meta", Usage: "take identities, gender, train or test and number of images from this `FILE`; --images where a row has no number"},
 			&cli.IntFlag{Name: "workers", Value: 0, Usage: "goroutines that draw; changes no byte", DefaultText: "one a CPU"},
+			&cli.StringFlag{Name: "protocol", Usage: "ytf draws YouTube Faces' form instead: frame_images_DB/ and splits.txt, --images frames a video"},
+			&cli.IntFlag{Name: "videos", Value: 2, Usage: "with --protocol ytf: videos of each person"},
+			&cli.IntFlag{Name: "splits", Value: 10, Usage: "with --protocol ytf: splits of the pairs, each with people of its own"},
+			&cli.IntFlag{Name: "pairs", Value: 20, Usage: "with --protocol ytf: pairs of one person and of two in each split"},
 			&cli.BoolFlag{Name: "force", Usage: "write into a directory that holds other things; deletes nothing"},
 		},
 		Action: e.synth,
@@ -42,6 +47,13 @@ Examples:
 }
 
 func (e *env) synth(c *cli.Context) error {
+	switch c.String("protocol") {
+	case "":
+	case "ytf":
+		return e.synthYTF(c)
+	default:
+		return usage("--protocol: %q, want ytf", c.String("protocol"))
+	}
 	res, err := synth.Run(c.Context, synth.Options{
 		Out:            c.String("out"),
 		Identities:     c.Int("identities"),
@@ -75,4 +87,20 @@ func (e *env) synth(c *cli.Context) error {
 	}
 	e.hint(c, "run \"vf2prep manifest build --root %s --out manifest.parquet\"", res.Out)
 	return nil
+}
+
+func (e *env) synthYTF(c *cli.Context) error {
+	res, err := synth.DrawYTF(c.Context, synth.YTFOptions{
+		Out: c.String("out"), People: c.Int("identities"), Videos: c.Int("videos"), Frames: c.Int("images"),
+		Splits: c.Int("splits"), Pairs: c.Int("pairs"), Seed: c.Uint64("seed"), Progress: e.progress(c),
+	})
+	if errors.Is(err, synth.ErrOptions) {
+		return usage("%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	return e.result(c, res, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %d people, %d videos, %d frames, %d pairs in %d splits\n", res.Out, res.People, res.Videos, res.Frames, res.Pairs, res.Splits)
+	})
 }

@@ -1,0 +1,184 @@
+package eval
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/vf2prep/vf2prep/internal/digest"
+)
+
+// Reasons for people who are left out.
+const (
+	excludedIdentity = "excluded-identity" // named by VerifyOptions.Exclude
+	trainingIdentity = "training-identity" // the network was trained on them
+)
+
+// people says who is the same person under an id and under a name.
+type people struct {
+	names map[string]string // name by id
+}
+
+// aliases returns what a person may be called: the id or name itself and, of an id, its name, all
+// as canonicalPerson spells them.
+func (p people) aliases(person string) []string {
+	out := []string{canonicalPerson(person)}
+	if name := p.names[person]; name != "" {
+		out = append(out, canonicalPerson(name))
+	}
+	return out
+}
+
+// set returns all aliases of many.
+func (p people) set(persons []string) map[string]bool {
+	out := map[string]bool{}
+	for _, person := range persons {
+		for _, a := range p.aliases(person) {
+			out[a] = true
+		}
+	}
+	return out
+}
+
+// in says whether a person is in a set under any alias.
+func (p people) in(set map[string]bool, person string) bool {
+	return len(set) > 0 && slices.ContainsFunc(p.aliases(person), func(a string) bool { return set[a] })
+}
+
+// canonicalPerson makes one spelling of the ones in use: lower case, underscores for blanks, no
+// quotes, and Latin letters without their accents, which VGGFace2 writes and LFW does not.
+func canonicalPerson(s string) string {
+	s = strings.ToLower(strings.Trim(s, " \t\"'"))
+	return plainLetters.Replace(strings.Join(strings.Fields(s), "_"))
+}
+
+var plainLetters = func() *strings.Replacer {
+	var pairs []string
+	for plain, accented := range map[string]string{
+		"a": "àáâãäåāăą", "ae": "æ", "c": "çćĉċč", "d": "ďđð", "e": "èéêëēĕėęě", "g": "ĝğġģ", "h": "ĥħ", "i": "ìíîïĩīĭįı",
+		"j": "ĵ", "k": "ķ", "l": "ĺļľŀł", "n": "ñńņňŉ", "o": "òóôõöøōŏő", "oe": "œ", "r": "ŕŗř", "s": "śŝşšș", "ss": "ß",
+		"t": "ţťŧț", "u": "ùúûüũūŭůűų", "w": "ŵ", "y": "ýÿŷ", "z": "źżž",
+	} {
+		for _, r := range accented {
+			pairs = append(pairs, string(r), plain)
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// Bounds of a list of identities: all of VGGFace2's take 200 kB.
+const (
+	maxIdentityList = 64 << 20 // bytes
+	maxIdentityLine = 1024     // bytes
+)
+
+// OpenIdentityList reads ids or names of people, one a line; what follows a # at the start of a
+// line or behind a blank is a comment.
+func OpenIdentityList(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > maxIdentityList {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d are read", path, info.Size(), maxIdentityList)
+	}
+	out, err := readIdentityList(io.LimitReader(f, maxIdentityList))
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", path, err)
+	}
+	return out, nil
+}
+
+func readIdentityList(r io.Reader) (out []string, err error) {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 0, 1024), maxIdentityLine)
+	line := 0
+	for s.Scan() {
+		line++
+		text := string(bytes.TrimPrefix(s.Bytes(), []byte("\xef\xbb\xbf")))
+		if i := strings.IndexByte(text, '#'); i == 0 || i > 0 && (text[i-1] == ' ' || text[i-1] == '\t') {
+			text = text[:i]
+		}
+		text = strings.Trim(text, " \t\r\"")
+		if text == "" {
+			continue
+		}
+		if strings.ContainsAny(text, "\x00\t") {
+			return nil, fmt.Errorf("%d: %.60q is no id or name", line, text)
+		}
+		out = append(out, text)
+	}
+	if s.Err() != nil {
+		return nil, fmt.Errorf("%d: %w", line+1, s.Err())
+	}
+	return out, nil
+}
+
+// leaveOut decides which people are left out and why.
+type leaveOut struct {
+	people
+	excluded, trained map[string]bool
+	dropTrained       bool
+	overlap           map[string]bool   // people seen that the network was trained on
+	reason            map[string]string // people left out
+}
+
+func newLeaveOut(o VerifyOptions) *leaveOut {
+	p := people{o.Names}
+	return &leaveOut{people: p, excluded: p.set(o.Exclude), trained: p.set(o.Classes), dropTrained: o.WithoutOverlap,
+		overlap: map[string]bool{}, reason: map[string]string{}}
+}
+
+// of returns why a person is left out, "" for one who is not.
+func (l *leaveOut) of(person string) string {
+	if why, ok := l.reason[person]; ok {
+		return why
+	}
+	why := ""
+	if l.in(l.trained, person) {
+		l.overlap[person] = true
+		if l.dropTrained {
+			why = trainingIdentity
+		}
+	}
+	if l.in(l.excluded, person) {
+		why = excludedIdentity
+	}
+	l.reason[person] = why
+	return why
+}
+
+// report fills in whom a result leaves out.
+func (l *leaveOut) report(v *Verification, o VerifyOptions) {
+	var out []string
+	for person, why := range l.reason {
+		if why != "" {
+			out = append(out, person)
+		}
+	}
+	slices.Sort(out)
+	for _, person := range out {
+		v.Skips = append(v.Skips, Skip{person, l.reason[person], "a person who is left out"})
+	}
+	v.ExcludedIdentities = len(out)
+	if len(out) > 0 {
+		v.Excluded = digest.Bytes([]byte(strings.Join(out, "\n")))
+	}
+	for person := range l.overlap {
+		v.overlapSample = append(v.overlapSample, person)
+	}
+	slices.Sort(v.overlapSample)
+	v.Overlap = len(v.overlapSample)
+	switch {
+	case len(o.Classes) == 0:
+	case len(o.Names) > 0:
+		v.OverlapBy = "id-and-name"
+	default:
+		v.OverlapBy = "id"
+	}
+}
