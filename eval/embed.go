@@ -18,15 +18,28 @@ type Skip struct {
 	Detail string
 }
 
-// Embeddings are vectors of length 1, one an image.
+// Embeddings are vectors, one an image, of length 1 unless Raw. [OpenEmbeddings] reads them from
+// a file, [Embeddings.Save] writes one.
 type Embeddings struct {
-	Keys  []string
-	Width int
-	Data  []float32 // len(Keys) * Width
+	Keys   []string
+	Width  int
+	Data   []float32 // len(Keys) * Width
+	Raw    bool      // vectors have the lengths that they came with
+	Skips  []Skip    // images that have no usable vector
+	Origin EmbeddingsOrigin
 }
 
 // Vector returns embedding i.
 func (e *Embeddings) Vector(i int) []float32 { return e.Data[i*e.Width : (i+1)*e.Width] }
+
+// Rows returns the row of each key.
+func (e *Embeddings) Rows() map[string]int {
+	rows := make(map[string]int, len(e.Keys))
+	for i, k := range e.Keys {
+		rows[k] = i
+	}
+	return rows
+}
 
 // add appends v with its length made 1 and says whether it has one. The error names the sample
 // when a value is NaN or infinite.
