@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,10 +22,15 @@ same files on every machine; a run that was stopped goes on when it is started a
 With --metadata-only and --identity-meta it writes the metadata of a set as large as the real
 one, without images.
 
+With --protocol it writes the files of a template protocol instead (see vf2prep eval templates):
+lists, pairs, galleries and probes as their releases have them, of --identities subjects, and
+embeddings of invented faces. No image is drawn.
+
 Examples:
   vf2prep synth --out faces --identities 60 --images 40 --seed 1
   vf2prep synth --out faces --identities 1000 --test-identities 50 --images 100 --spread 0.5
-  vf2prep synth --out full --metadata-only --identity-meta identity_meta.csv`,
+  vf2prep synth --out full --metadata-only --identity-meta identity_meta.csv
+  vf2prep synth --out ijba --protocol ijba --identities 90`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`DIR` to draw into, empty or begun by the same command", Required: true},
 			&cli.IntFlag{Name: "identities", Value: 60, Usage: "number of people, train and test together"},
@@ -34,6 +40,9 @@ Examples:
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "another number, other people"},
 			&cli.BoolFlag{Name: "metadata-only", Usage: "no images"},
 			&cli.StringFlag{Name: "identity-meta", Usage: "take identities, gender, train or test and number of images from this `FILE`; --images where a row has no number"},
+			&cli.StringFlag{Name: "protocol", Usage: "`NAME` of a template protocol whose files are made instead: " + strings.Join(synth.Protocols, ", ")},
+			&cli.IntFlag{Name: "width", Value: 32, Usage: "with --protocol: values of an embedding"},
+			&cli.Float64Flag{Name: "missing", Value: 0, Usage: "with --protocol: share of the faces that get no embedding"},
 			&cli.IntFlag{Name: "workers", Value: 0, Usage: "goroutines that draw; changes no byte", DefaultText: "one a CPU"},
 			&cli.BoolFlag{Name: "force", Usage: "write into a directory that holds other things; deletes nothing"},
 		},
@@ -42,6 +51,9 @@ Examples:
 }
 
 func (e *env) synth(c *cli.Context) error {
+	if c.String("protocol") != "" {
+		return e.synthProtocol(c)
+	}
 	res, err := synth.Run(c.Context, synth.Options{
 		Out:            c.String("out"),
 		Identities:     c.Int("identities"),
