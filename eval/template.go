@@ -30,9 +30,16 @@ const (
 	// PoolMedia is the field's: mean of each medium's unit vectors, sum over the media, length 1.
 	// So a video of 200 frames weighs as much as one photo.
 	PoolMedia Pooling = "media"
+	// PoolUnitMedia makes each medium's mean length 1 before they are added, so that a video
+	// whose frames differ does not weigh less than a photo. It is what the VGGFace2 authors'
+	// ijb_evaluation.py does.
+	PoolUnitMedia Pooling = "unit-media"
 	// PoolMean is the mean of all unit vectors, length 1.
 	PoolMean Pooling = "mean"
 )
+
+// Poolings are all of them.
+var Poolings = []Pooling{PoolMedia, PoolUnitMedia, PoolMean}
 
 // Reasons for leaving out faces, templates, pairs and searches.
 const (
@@ -172,32 +179,44 @@ func (t *templateVectors) lack(id int32, reason, detail string) {
 // to the caller, so the mean over all faces is their sum.
 func (t *templateVectors) pool(v []float64, tpl Template, e *Embeddings, find keyFinder, pool Pooling) int {
 	clear(v)
-	rows := make([]int, len(tpl.Faces))
-	inMedium := map[int]int{}
+	media := map[int][]int{} // rows by medium
+	var order []int          // media by their first face
 	n := 0
-	for k, f := range tpl.Faces {
-		rows[k] = find.row(f.Key)
-		if rows[k] < 0 && f.Or != "" {
-			rows[k] = find.row(f.Or)
+	for _, f := range tpl.Faces {
+		row := find.row(f.Key)
+		if row < 0 && f.Or != "" {
+			row = find.row(f.Or)
 		}
-		if rows[k] < 0 {
+		if row < 0 {
 			t.skips = append(t.skips, Skip{f.Key, missingEmbedding, fmt.Sprintf("of template %d", tpl.ID)})
 			t.absent++
 			continue
 		}
-		inMedium[f.Media]++
+		if len(media[f.Media]) == 0 {
+			order = append(order, f.Media)
+		}
+		media[f.Media] = append(media[f.Media], row)
 		n++
 	}
-	for k, f := range tpl.Faces {
-		if rows[k] < 0 {
-			continue
+	m := make([]float64, len(v))
+	for _, id := range order {
+		clear(m)
+		for _, row := range media[id] {
+			for i, x := range e.Vector(row) {
+				m[i] += float64(x)
+			}
 		}
 		share := 1.0
-		if pool == PoolMedia {
-			share = 1 / float64(inMedium[f.Media])
+		switch pool {
+		case PoolMedia:
+			share = 1 / float64(len(media[id]))
+		case PoolUnitMedia:
+			if !unit64(m) {
+				continue // frames that cancel out say nothing
+			}
 		}
-		for i, x := range e.Vector(rows[k]) {
-			v[i] += float64(float64(x) * share)
+		for i, x := range m {
+			v[i] += float64(x * share)
 		}
 	}
 	t.faces += n

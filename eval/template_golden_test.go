@@ -80,8 +80,8 @@ func TestTemplatesEqualScikitLearn(t *testing.T) {
 	for _, p := range synth.Protocols {
 		sets[p] = synthSet(t, p, nil)
 	}
-	if len(g.Cases) != 18 {
-		t.Fatalf("%d cases, want 18", len(g.Cases))
+	if len(g.Cases) != 26 {
+		t.Fatalf("%d cases, want 26", len(g.Cases))
 	}
 	for _, c := range g.Cases {
 		set, meta := c.Meta, ""

@@ -54,10 +54,11 @@ func (x *TemplateInput) leftText() string {
 
 // facts says what was compared.
 func (x *TemplateInput) facts() []Fact {
-	pool := "mean of each medium, sum over the media, length 1"
-	if x.Pooling == PoolMean {
-		pool = "mean of all images, length 1"
-	}
+	pool := map[Pooling]string{
+		PoolMedia:     "mean of each medium, sum over the media, length 1",
+		PoolUnitMedia: "mean of each medium made length 1, sum over the media, length 1",
+		PoolMean:      "mean of all images, length 1",
+	}[x.Pooling]
 	return []Fact{
 		{"templates", fmt.Sprintf("%d, %d left out without a face", x.Templates, x.TemplatesLeftOut)},
 		{"template", pool},

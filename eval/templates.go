@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/vf2prep/vf2prep/internal/digest"
 	"github.com/vf2prep/vf2prep/internal/progress"
@@ -109,8 +110,8 @@ func Templates(ctx context.Context, o TemplateOptions) (TemplateResult, error) {
 	if o.Pooling == "" {
 		o.Pooling = PoolMedia
 	}
-	if o.Pooling != PoolMedia && o.Pooling != PoolMean {
-		return nil, fmt.Errorf("eval: pooling %q, want %s or %s", o.Pooling, PoolMedia, PoolMean)
+	if !slices.Contains(Poolings, o.Pooling) {
+		return nil, fmt.Errorf("eval: pooling %q, want one of %q", o.Pooling, Poolings)
 	}
 	if o.KeyWith == "" {
 		o.KeyWith = keyWithFile

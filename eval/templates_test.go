@@ -30,10 +30,12 @@ func unitEmbeddings(t *testing.T, width int, keys []string, vectors ...[]float32
 }
 
 func TestPooling(t *testing.T) {
-	// Two frames of one video and a photo: the video must weigh as much as the photo.
-	e := unitEmbeddings(t, 2, []string{"frames/1.png", "frames/2", "img/3"}, []float32{3, 0}, []float32{5, 0}, []float32{0, 1})
+	// Two frames of one video and a photo: the video must weigh as much as the photo, with
+	// unit-media also where its frames differ.
+	e := unitEmbeddings(t, 2, []string{"frames/1.png", "frames/2", "img/3"}, []float32{3, 0}, []float32{0, -5}, []float32{0, 1})
 	list := []Template{{ID: 4, Faces: []TemplateFace{{Key: "frame/1.png", Media: 1}, {Key: "frame/2.png", Media: 1}, {Key: "img/3.jpg", Media: 2}}}}
-	for pool, want := range map[Pooling][]float64{PoolMedia: {math.Sqrt(0.5), math.Sqrt(0.5)}, PoolMean: {2 / math.Sqrt(5), 1 / math.Sqrt(5)}} {
+	for pool, want := range map[Pooling][]float64{PoolMedia: {math.Sqrt(0.5), math.Sqrt(0.5)}, PoolMean: {1, 0},
+		PoolUnitMedia: {math.Cos(math.Pi / 8), math.Sin(math.Pi / 8)}} {
 		got, err := buildTemplates(list, e, newKeyFinder(e), pool)
 		if err != nil {
 			t.Fatal(err)

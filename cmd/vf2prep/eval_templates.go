@@ -43,7 +43,7 @@ Examples:
 			&cli.StringFlag{Name: "meta", Usage: "`DIR` of the protocol's files; of VGGFace2's protocols the list itself"},
 			&cli.StringFlag{Name: "embeddings", Usage: "`FILE` of embeddings: .npy with its keys beside it, or .safetensors", Required: true},
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for result and report", Required: true},
-			&cli.StringFlag{Name: "pool", Value: string(eval.PoolMedia), Usage: "media: mean within a medium, sum over the media; mean: of all images"},
+			&cli.StringFlag{Name: "pool", Value: string(eval.PoolMedia), Usage: "media: mean within a medium, sum over the media; unit-media: with each mean made length 1; mean: of all images"},
 			&cli.StringFlag{Name: "key-with", Value: "file", Usage: "file: keys are the protocol's files; sighting: FILE#SIGHTING_ID"},
 			&cli.IntFlag{Name: "test-images", Value: 50, Usage: "vggface2-identify: images of each identity that are named; the others enrol it"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "vggface2-identify: which images are named"},
@@ -61,8 +61,8 @@ func (e *env) evalTemplates(c *cli.Context) error {
 		return usage("--protocol: no %q, want one of %s", protocol, strings.Join(eval.TemplateProtocols, ", "))
 	case c.String("meta") == "" && protocol != eval.ProtocolVGGFace2Enrol:
 		return usage("eval templates: --meta is missing, the protocol's own files")
-	case pool != eval.PoolMedia && pool != eval.PoolMean:
-		return usage("--pool: %q, want %s or %s", pool, eval.PoolMedia, eval.PoolMean)
+	case !slices.Contains(eval.Poolings, pool):
+		return usage("--pool: %q, want media, unit-media or mean", pool)
 	case keyWith != "file" && keyWith != "sighting":
 		return usage("--key-with: %q, want file or sighting", keyWith)
 	case c.Int("test-images") < 1:

@@ -40,7 +40,8 @@ def pool(faces, pooling):
     media = {}
     for m, v in faces:
         media.setdefault(m, []).append(v)
-    return unit(np.sum([np.mean(v, 0) for v in media.values()], 0))
+    means = [np.mean(v, 0) for v in media.values()]
+    return unit(np.sum([unit(m) for m in means] if pooling == "unit-media" else means, 0))
 
 
 def rows(path):
@@ -140,7 +141,7 @@ def case(protocol, meta, result, **options):
 
 
 for sighting in (False, True):
-    for pooling in ("media", "mean"):
+    for pooling in ("media", "unit-media", "mean"):
         e = embeddings("ijba")
         options = {"pooling": pooling, "key_with": "sighting" if sighting else "file"}
         splits, left, total = [], 0, 0
@@ -171,7 +172,7 @@ for sighting in (False, True):
 for name, letter in (("ijbb", "S"), ("ijbc", "G")):
     e = embeddings(name)
     meta = f"{root}/{name}/meta/{name}"
-    for pooling in ("media", "mean"):
+    for pooling in ("media", "unit-media", "mean"):
         faces = {}
         for line in open(f"{meta}_face_tid_mid.txt"):
             image, t, m = line.split()
