@@ -1,5 +1,6 @@
 // Package eval turns a network's outputs into the numbers and reports of the field:
-// identification (is it who the label says?) and verification (are two images one person?).
+// identification (is it who the label says?), verification (are two images one person?), and the
+// same of templates, sets of images that stand for a person.
 //
 // It knows images by key, identities by name and a network as a [Model]: something that turns
 // pixels into class scores and embeddings. Which network that is, and how it was trained, it

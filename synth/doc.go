@@ -37,4 +37,7 @@
 // it was when it is started again with the same options.
 //
 // The names are invented, and so are the people.
+//
+// [RunProtocol] writes the files of template protocols (IJB-A, IJB-B, IJB-C, VGGFace2's pose and
+// age lists), whose sets can't be had by everybody, with embeddings instead of images.
 package synth

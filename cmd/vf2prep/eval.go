@@ -87,6 +87,7 @@ Examples:
 				}, placeFlags()...),
 				Action: e.evalVerify,
 			},
+			e.evalTemplatesCommand(),
 		},
 	}
 }

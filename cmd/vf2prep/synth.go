@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,11 +22,16 @@ same files on every machine; a run that was stopped goes on when it is started a
 With --metadata-only and --identity-meta it writes the metadata of a set as large as the real
 one, without images.
 
+With --protocol it writes the files of a template protocol instead (see vf2prep eval templates):
+lists, pairs, galleries and probes as their releases have them, of --identities subjects, and
+embeddings of invented faces. No image is drawn.
+
 Examples:
   vf2prep synth --out faces --identities 60 --images 40 --seed 1
   vf2prep synth --out faces --identities 1000 --test-identities 50 --images 100 --spread 0.5
   vf2prep synth --out full --metadata-only --identity-meta identity_meta.csv
-  vf2prep synth --protocol ytf --out ytf --identities 40 --images 5`,
+  vf2prep synth --protocol ytf --out ytf --identities 40 --images 5
+  vf2prep synth --out ijba --protocol ijba --identities 90`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "`DIR` to draw into, empty or begun by the same command", Required: true},
 			&cli.IntFlag{Name: "identities", Value: 60, Usage: "number of people, train and test together"},
@@ -35,8 +41,10 @@ Examples:
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "another number, other people"},
 			&cli.BoolFlag{Name: "metadata-only", Usage: "no images"},
 			&cli.StringFlag{Name: "identity-meta", Usage: "take identities, gender, train or test and number of images from this `FILE`; --images where a row has no number"},
+			&cli.StringFlag{Name: "protocol", Usage: "`NAME` of a protocol whose files are made instead: ytf (videos, --images frames each), or of templates, " + strings.Join(synth.Protocols, ", ")},
+			&cli.IntFlag{Name: "width", Value: 32, Usage: "with --protocol of templates: values of an embedding"},
+			&cli.Float64Flag{Name: "missing", Value: 0, Usage: "with --protocol of templates: share of the faces that get no embedding"},
 			&cli.IntFlag{Name: "workers", Value: 0, Usage: "goroutines that draw; changes no byte", DefaultText: "one a CPU"},
-			&cli.StringFlag{Name: "protocol", Usage: "ytf draws YouTube Faces' form instead: frame_images_DB/ and splits.txt, --images frames a video"},
 			&cli.IntFlag{Name: "videos", Value: 2, Usage: "with --protocol ytf: videos of each person"},
 			&cli.IntFlag{Name: "splits", Value: 10, Usage: "with --protocol ytf: splits of the pairs, each with people of its own"},
 			&cli.IntFlag{Name: "pairs", Value: 20, Usage: "with --protocol ytf: pairs of one person and of two in each split"},
@@ -52,7 +60,7 @@ func (e *env) synth(c *cli.Context) error {
 	case "ytf":
 		return e.synthYTF(c)
 	default:
-		return usage("--protocol: %q, want ytf", c.String("protocol"))
+		return e.synthProtocol(c)
 	}
 	res, err := synth.Run(c.Context, synth.Options{
 		Out:            c.String("out"),
