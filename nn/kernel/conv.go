@@ -124,7 +124,7 @@ func (c *Conv) run(p *pass, n int, x, weight []float32, dstStride, srcStride int
 		return
 	}
 	if p.winograd() {
-		all, room := p.room(c.scratch, size+size*winoPoints/9)
+		all, room := p.room(c.scratch, size+p.groups()*p.transformed(p.width()))
 		packed, transformed := all[:size], all[size:]
 		p.pack(weight, dstStride, srcStride, c.KW, packed)
 		p.runWinograd(n, x, packed, transformed, bias, y, add, room)

@@ -19,7 +19,7 @@
 // Work is divided between goroutines by output, or a sum in parts that shapes alone decide, and each sum
 // has one fixed order: any number of threads gives the same bits. Between kinds of CPU results differ within
 // rounding, since some fuse a multiplication and an addition, and AVX-512 takes Winograd's way through
-// 3x3 convolutions of few channels.
+// most 3x3 convolutions of stride 1.
 //
 // A caller's mistake, such as a slice of the wrong length, panics with the prefix "kernel:".
 package kernel

@@ -16,7 +16,8 @@ import (
 // G' [ sum of (B' input B) * (A dtile A') ] G.
 //
 // The sums are of other numbers than a convolution's own, so they round differently: with the points that asm
-// evaluates at, errors are two to three times those of direct sums in the mean, and no more at the largest. The
+// evaluates at, errors of few channels are two to three times those of direct sums in the mean, and no more at the
+// largest; of many channels they are as large, since sums go in pieces. The
 // twin of this path is the direct one, which the other levels take: AVX2 has not the registers for a tile.
 //
 // A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016.
@@ -153,7 +154,7 @@ func (p *pass) runWinograd(n int, x, packed, weights, bias, y []float32, add boo
 	nb, width, per := p.src.Blocks(), p.width(), p.perChannel()
 	Parallel(p.groups()*nb, func(i int) {
 		g, b := i/nb, i%nb
-		p.transform(g, b, packed[g*width*per:], weights[g*width*nb*BlockSize*winoPoints:])
+		p.transform(g, b, packed[g*width*per:], weights[g*p.transformed(width):])
 	})
 	g := p.grid()
 	tiles := n * g.tiles()
@@ -163,7 +164,7 @@ func (p *pass) runWinograd(n int, x, packed, weights, bias, y []float32, add boo
 		m := v[nb*winoPlane:]
 		p.load(g, p.src, p.srcRow, p.srcCol, winoPatch, first, end, x, v)
 		for k := range p.groups() {
-			p.multiply(k, end-first, v, weights[k*width*nb*BlockSize*winoPoints:], m[k*width/BlockSize*winoPlane:], nil)
+			p.multiply(k, end-first, v, weights[k*p.transformed(width):], m[k*width/BlockSize*winoPlane:], nil)
 		}
 		for b := range p.dst.Blocks() {
 			from := zeros[:]
@@ -175,13 +176,22 @@ func (p *pass) runWinograd(n int, x, packed, weights, bias, y []float32, add boo
 	})
 }
 
+// frequency is how far the transformed weights of so many channels are from frequency to frequency: a line more
+// than they are, or lines would compete as those of tiles would.
+func (p *pass) frequency(channels int) int {
+	return (p.src.Blocks()*channels + 1) * BlockSize
+}
+
+// transformed is how many numbers the transformed weights of so many channels take.
+func (p *pass) transformed(channels int) int { return winoPoints * p.frequency(channels) }
+
 // transform transforms the weights of a group of channels and a block of src.
 func (p *pass) transform(group, block int, packed, weights []float32) {
-	nb, c := p.src.Blocks(), p.channels(group)
+	c := p.channels(group)
 	from := packed[block*9*BlockSize*c:][:9*BlockSize*c]
 	to := weights[block*BlockSize*c:]
-	_ = to[((winoPoints-1)*nb+1)*BlockSize*c-1]
-	winoWeights512(c, &from[0], &to[0], uintptr(4*BlockSize*c), uintptr(4*nb*BlockSize*c))
+	_ = to[(winoPoints-1)*p.frequency(c)+BlockSize*c-1]
+	winoWeights512(c, &from[0], &to[0], uintptr(4*BlockSize*c), uintptr(4*p.frequency(c)))
 }
 
 // multiply computes for one group of channels the products of n transformed tiles. Sums over more than
@@ -189,14 +199,14 @@ func (p *pass) transform(group, block int, packed, weights []float32) {
 // for a piece of one frequency.
 func (p *pass) multiply(group, n int, v, weights, m, some []float32) {
 	nb, c := p.src.Blocks(), p.channels(group)
-	u := weights[:c*nb*BlockSize*winoPoints]
+	u := weights[:p.transformed(c)]
 	m = m[:c/BlockSize*winoPlane]
 	sizes := windowSizes(inForce, c)
 	t := tile{bias: &zeros[0], xStep: 4 * BlockSize, xPlane: 4 * winoPlane, rows: 1, run: BlockSize, yStep: 4 * BlockSize}
 	for f := range winoPoints {
 		at := f * winoStride * BlockSize
 		for first := 0; first < nb; first += winoBlocks {
-			t.w = &u[(f*nb+first)*BlockSize*c]
+			t.w = &u[f*p.frequency(c)+first*BlockSize*c]
 			x, y := v[first*winoPlane+at:], m[at:]
 			t.yBlock = 4 * winoPlane
 			if first > 0 {

@@ -3,13 +3,14 @@ package kernel
 import "runtime"
 
 // Of many channels neither transformed weights nor the tiles of all channels stay in a core's caches. So
-// chunks of tiles are transformed until they fill a part of the third-level cache. Then each worker takes a group of
+// chunks of tiles are transformed until they fill a small part of the third-level cache. Then each worker takes a group of
 // channels of the output: it transforms their weights, which no one else needs, and goes with them
-// through all chunks. Weights are transformed once for each such span, and mostly a layer is one.
+// through all of them. Weights are transformed once for each such span.
 
-// winoSpan is how many blocks of a chunk are transformed before they are multiplied, 8 MiB; a
+// winoSpan is how many blocks of a chunk are transformed before they are multiplied, 2 MiB; up to twice that
+// where it makes two chunks, since a single one takes a twentieth of its time for the transform of weights. It is a
 // variable for the tests.
-var winoSpan = 64
+var winoSpan = 16
 
 const (
 	// A worker sums gradients of so many blocks of x times so many of dy: each
@@ -24,7 +25,7 @@ type span struct{ tiles, per int }
 // spans cuts tiles of so many blocks in spans of about the same number of chunks.
 func spans(tiles, blocks int) span {
 	chunks := (tiles + winoTiles - 1) / winoTiles
-	most := max(1, winoSpan/blocks)
+	most := max(1, winoSpan/blocks, min(2, 2*winoSpan/blocks))
 	n := (chunks + most - 1) / most
 	return span{tiles, (chunks + n - 1) / n * winoTiles}
 }
@@ -49,8 +50,8 @@ func (p *pass) runMany(s *Scratch, n int, x []float32, pack func(g int, packed [
 		parts = min(most, (2*threads+groups-1)/groups)
 	}
 	at := min(runtime.GOMAXPROCS(0), groups*parts)
-	packed := p.perChannel() * p.width()
-	each := packed + packed*winoPoints/9 + p.width()*(winoPlane/BlockSize+winoTiles)
+	packed, transformed := p.perChannel()*p.width(), p.transformed(p.width())
+	each := packed + transformed + p.width()*(winoPlane/BlockSize+winoTiles)
 	all := s.take(most*nb*winoPlane + at*each)
 	v, room := all[:most*nb*winoPlane], all[most*nb*winoPlane:]
 	sp.each(func(first, end int) {
@@ -62,7 +63,7 @@ func (p *pass) runMany(s *Scratch, n int, x []float32, pack func(g int, packed [
 		workers(at, groups*parts, func(w, i int) {
 			room := room[w*each:][:each]
 			pw, u := room[:packed], room[packed:]
-			m := u[packed*winoPoints/9:]
+			m := u[transformed:]
 			some := m[p.width()/BlockSize*winoPlane:]
 			k, part := i/parts, i%parts
 			c := p.channels(k)
