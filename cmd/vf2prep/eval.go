@@ -69,6 +69,7 @@ Examples:
 				},
 				Action: e.evalVerify,
 			},
+			e.evalAttributesCommand(batch()),
 		},
 	}
 }
