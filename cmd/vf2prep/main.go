@@ -71,6 +71,7 @@ func (e *env) commands() []*cli.Command {
 		e.trainCommand(),
 		e.runsCommand(),
 		e.evalCommand(),
+		e.reportCommand(),
 		e.modelCommand(),
 		e.recipeCommand(),
 		e.demoCommand(),

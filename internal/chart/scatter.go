@@ -20,7 +20,7 @@ func Scatter(a Axes, cells int, diagonal bool, s Series) (*Chart, error) {
 	if len(s.X) != len(s.Y) || len(s.X) == 0 {
 		return nil, fmt.Errorf("%w: scatter: %d X for %d Y", ErrData, len(s.X), len(s.Y))
 	}
-	if err := check("scatter", 0, s, false); err != nil {
+	if err := check("scatter", 0, s, false, false); err != nil {
 		return nil, err
 	}
 	if a.LogX || !(a.XMin < a.XMax) || !(a.YMin < a.YMax) || !finite(a.XMax-a.XMin) || !finite(a.YMax-a.YMin) {
