@@ -7,7 +7,7 @@ BENCH     := /usr/bin/python3
 export DATA ROUNDS REPEAT SECONDS_EACH ONLY CONFIGS SCRATCH LOCK IMAGES MEMORY IDENTITY_META
 export CGO_ENABLED = 0
 
-.PHONY: help build demo test lint generate fuzz cross pipeline clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest bench-train
+.PHONY: help build demo test lint generate fuzz cross pipeline test-browser clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest bench-train
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ cross: ## build for the other systems
 
 pipeline: build ## the main job on real faces, ../shared/data/vf2real or VF2PREP_DATA
 	./scripts/pipeline.sh $(BIN)
+
+test-browser: build ## open a report in headless Chromium, as a phone and as a desktop
+	./scripts/browser.sh $(BIN)
 
 bench-setup: ## install what the benchmarks compare with (Debian, Ubuntu); see bench/README.md
 	./bench/setup.sh

@@ -39,6 +39,12 @@ func (r *Identification) write(o IdentifyOptions) error {
 	if err != nil {
 		return err
 	}
+	err = writeCSV(filepath.Join(o.Out, "cmc.csv"), []string{"rank", "share"}, len(r.CMC), func(i int) []string {
+		return []string{strconv.Itoa(i + 1), exact(r.CMC[i])}
+	})
+	if err != nil {
+		return err
+	}
 	if err := writeSkipped(o.Out, r.Skips); err != nil {
 		return err
 	}

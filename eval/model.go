@@ -59,9 +59,15 @@ func (p Provenance) facts() []Fact {
 	return out
 }
 
+// input is what a network takes.
+type input interface {
+	Batch() int
+	Shape() (c, h, w int)
+}
+
 // openPart returns a Loader that gives a part's samples once, in the shards' order, as the
 // model wants them: where its input is smaller than the samples, their centre is cut out.
-func openPart(m Model, set *shard.Set, part string) (*loader.Loader, error) {
+func openPart(m input, set *shard.Set, part string) (*loader.Loader, error) {
 	crop, err := centreCrop(m, set.Index().Shape)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", set.Dir(), err)
@@ -77,7 +83,7 @@ func openPart(m Model, set *shard.Set, part string) (*loader.Loader, error) {
 }
 
 // centreCrop returns the pipeline that cuts samples down to the model's input, nil for none.
-func centreCrop(m Model, s shard.Shape) (*augment.Pipeline, error) {
+func centreCrop(m input, s shard.Shape) (*augment.Pipeline, error) {
 	c, h, w := m.Shape()
 	switch {
 	case s == shard.Shape{c, h, w}:

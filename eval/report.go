@@ -18,6 +18,7 @@ type Report struct {
 	Title    string
 	Lead     string // a sentence or two below the title
 	Numbers  []Fact // the few that matter, shown large
+	Contents bool   // a list of the sections before them
 	Sections []Section
 }
 
@@ -28,16 +29,30 @@ type Section struct {
 	Facts    []Fact
 	Pictures []Picture
 	Tables   []Table
+	Faces    []FacePairs
+}
+
+// FacePairs are rows of two faces side by side.
+type FacePairs struct {
+	Title string
+	Pairs []FacePair
+}
+
+// FacePair is two faces and what is said of them.
+type FacePair struct {
+	A, B Picture
+	Note string
 }
 
 // Fact is a name and a value.
 type Fact struct{ Name, Value string }
 
-// Picture is a PNG or an SVG.
+// Picture is a PNG, a JPEG or an SVG.
 type Picture struct {
 	Alt  string // what it shows, for those who can't see it
 	SVG  []byte
 	PNG  []byte
+	JPEG []byte
 	Note string
 }
 
@@ -47,6 +62,7 @@ type Table struct {
 	Title string
 	Head  []string
 	Rows  [][]string
+	Wide  bool // comes before the pictures; its first column names the rows and stays when it is scrolled
 }
 
 //go:embed report.html
@@ -56,6 +72,7 @@ var reportPage = template.Must(template.New("report").Funcs(template.FuncMap{
 	"image":      imageURL,
 	"paragraphs": paragraphs,
 	"numeric":    numeric,
+	"long":       func(s string) bool { return len(s) > longCell },
 }).Parse(reportText))
 
 // WriteReport writes a report as one HTML file.
@@ -71,6 +88,9 @@ func imageURL(p Picture) (template.URL, error) {
 		kind, data = "image/png", p.PNG
 	}
 	if len(data) == 0 {
+		kind, data = "image/jpeg", p.JPEG
+	}
+	if len(data) == 0 {
 		return "", fmt.Errorf("eval: picture %q is empty", p.Alt)
 	}
 	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data)), nil
@@ -84,6 +104,9 @@ func paragraphs(s string) (out []string) {
 	}
 	return out
 }
+
+// longCell is from how many bytes on the text of a cell is broken into lines.
+const longCell = 44
 
 // numeric says whether a table's cell is a number, to be aligned right.
 func numeric(s string) bool {
@@ -108,8 +131,14 @@ const (
 
 // svgPicture draws a chart for a report.
 func svgPicture(c *chart.Chart, alt, note string) (Picture, error) {
+	return ChartPicture(c, pictureWidth, pictureHeight, alt, note)
+}
+
+// ChartPicture draws a chart of width x height pixels for a report; the smaller, the larger its text
+// beside it.
+func ChartPicture(c *chart.Chart, width, height int, alt, note string) (Picture, error) {
 	var b bytes.Buffer
-	if err := c.Write(&b, "svg", pictureWidth, pictureHeight); err != nil {
+	if err := c.Write(&b, "svg", width, height); err != nil {
 		return Picture{}, err
 	}
 	return Picture{Alt: alt, SVG: b.Bytes(), Note: note}, nil

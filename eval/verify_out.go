@@ -14,6 +14,9 @@ func (v *Verification) write(o VerifyOptions) error {
 	if err := writeSkipped(o.Out, append(append([]Skip(nil), v.Skips...), v.PairsLeftOut...)); err != nil {
 		return err
 	}
+	if err := writeHardest(o.Out, v.HardGenuine, v.HardImpostor); err != nil {
+		return err
+	}
 	err := writeCSV(filepath.Join(o.Out, "roc.csv"), []string{"threshold", "far", "tar"}, len(v.Curve), func(i int) []string {
 		p := v.Curve[i]
 		return []string{exact(p.Threshold), exact(p.FAR), exact(p.TAR)}

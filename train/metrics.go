@@ -17,8 +17,8 @@ const MetricsName = "metrics.jsonl"
 
 const eventsName = tfevents.Name
 
-// trainLine sums up the steps since the line before it.
-type trainLine struct {
+// TrainLine is a line of metrics.jsonl that sums up the steps since the line before it.
+type TrainLine struct {
 	Kind     string  `json:"kind"`  // "train"
 	Epoch    int     `json:"epoch"` // from 1
 	Step     int64   `json:"step"`  // steps done in all
@@ -28,8 +28,8 @@ type trainLine struct {
 	Speed    float64 `json:"images_per_second"`
 }
 
-// epochLine sums up an epoch. The validation's fields are missing where nothing has a label.
-type epochLine struct {
+// EpochLine is a line of metrics.jsonl that sums up an epoch. The validation's fields are missing where nothing has a label.
+type EpochLine struct {
 	Kind          string   `json:"kind"` // "epoch"
 	Epoch         int      `json:"epoch"`
 	Step          int64    `json:"step"`
@@ -133,7 +133,7 @@ func (l *logs) close() {
 // train writes the line of a window of steps.
 func (l *logs) train(s *state, rate float64) error {
 	w := &s.Window
-	return l.line(trainLine{"train", s.Epoch + 1, s.TotalSteps, w.meanLoss(), w.accuracy(), rate, w.rate()}, s.TotalSteps,
+	return l.line(TrainLine{"train", s.Epoch + 1, s.TotalSteps, w.meanLoss(), w.accuracy(), rate, w.rate()}, s.TotalSteps,
 		tfevents.Scalar{Tag: "train/loss", Value: w.meanLoss()},
 		tfevents.Scalar{Tag: "train/accuracy", Value: w.accuracy()},
 		tfevents.Scalar{Tag: "train/learning_rate", Value: rate},
@@ -142,7 +142,7 @@ func (l *logs) train(s *state, rate float64) error {
 
 // epoch writes the line of a finished epoch.
 func (l *logs) epoch(p *point, best bool) error {
-	line := epochLine{Kind: "epoch", Epoch: p.Epoch, Step: p.Step, TrainLoss: p.TrainLoss, TrainAccuracy: p.TrainAccuracy, Best: best}
+	line := EpochLine{Kind: "epoch", Epoch: p.Epoch, Step: p.Step, TrainLoss: p.TrainLoss, TrainAccuracy: p.TrainAccuracy, Best: best}
 	scalars := []tfevents.Scalar{
 		{Tag: "epoch/train_loss", Value: p.TrainLoss},
 		{Tag: "epoch/train_accuracy", Value: p.TrainAccuracy},
@@ -176,7 +176,7 @@ func readRates(run string) (steps, rates []float64, err error) {
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		var l trainLine
+		var l TrainLine
 		if json.Unmarshal(lines.Bytes(), &l) == nil && l.Kind == "train" {
 			steps, rates = append(steps, float64(l.Step)), append(rates, l.Rate)
 		}

@@ -93,7 +93,7 @@ func TestRunFollowsItsSchedule(t *testing.T) {
 func loggedRates(t *testing.T, run string) (rates []float64) {
 	t.Helper()
 	for _, line := range metrics(t, run) {
-		var l trainLine
+		var l TrainLine
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatal(err)
 		}

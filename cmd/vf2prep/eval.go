@@ -88,6 +88,7 @@ Examples:
 				Action: e.evalVerify,
 			},
 			e.evalTemplatesCommand(),
+			e.evalAttributesCommand(batch()),
 		},
 	}
 }

@@ -72,6 +72,7 @@ func (e *env) commands() []*cli.Command {
 		e.runsCommand(),
 		e.embedCommand(),
 		e.evalCommand(),
+		e.reportCommand(),
 		e.modelCommand(),
 		e.recipeCommand(),
 		e.demoCommand(),

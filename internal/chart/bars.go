@@ -22,7 +22,7 @@ func Bars(a Axes, labels []string, values []float64) (*Chart, error) {
 	if a.LogX {
 		return nil, fmt.Errorf("%w: bars: a logarithmic X axis", ErrData)
 	}
-	if err := check("bars", 0, Series{Name: a.Title, Y: values}, false); err != nil {
+	if err := check("bars", 0, Series{Name: a.Title, Y: values}, false, false); err != nil {
 		return nil, err
 	}
 	b := bars{labels: append([]string(nil), labels...), values: append([]float64(nil), values...)}

@@ -31,7 +31,7 @@ type Series struct {
 // maximum takes the span from the data.
 type Axes struct {
 	Title, X, Y            string
-	LogX                   bool
+	LogX, LogY             bool
 	XMin, XMax, YMin, YMax float64
 }
 
@@ -135,7 +135,7 @@ func span(p *plot.Plot, a Axes) error {
 		name     string
 		min, max float64
 		log      bool
-	}{{"X", p.X.Min, p.X.Max, a.LogX}, {"Y", p.Y.Min, p.Y.Max, false}} {
+	}{{"X", p.X.Min, p.X.Max, a.LogX}, {"Y", p.Y.Min, p.Y.Max, a.LogY}} {
 		if !finite(axis.min) || !finite(axis.max) || !finite(axis.max-axis.min) || axis.min >= axis.max || axis.log && axis.min <= 0 {
 			return fmt.Errorf("%w: %s axis from %v to %v", ErrData, axis.name, axis.min, axis.max)
 		}
@@ -146,7 +146,7 @@ func span(p *plot.Plot, a Axes) error {
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // check reports the first number of a series that can't be drawn.
-func check(kind string, i int, s Series, positive bool) error {
+func check(kind string, i int, s Series, logX, logY bool) error {
 	name := s.Name
 	if name == "" {
 		name = fmt.Sprint(i)
@@ -155,7 +155,7 @@ func check(kind string, i int, s Series, positive bool) error {
 		of     string
 		values []float64
 		pos    bool
-	}{{"X", s.X, positive}, {"Y", s.Y, false}} {
+	}{{"X", s.X, logX}, {"Y", s.Y, logY}} {
 		for j, v := range list.values {
 			if !finite(v) {
 				return fmt.Errorf("%w: %s: series %q: %s[%d] is %v", ErrData, kind, name, list.of, j, v)

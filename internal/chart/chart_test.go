@@ -288,3 +288,35 @@ func trimZeros(s string) string {
 	}
 	return strings.Join(f, " ")
 }
+
+func TestScatterCountsEveryPoint(t *testing.T) {
+	a := Axes{Title: "t", XMin: 0, XMax: 10, YMin: 0, YMax: 10}
+	c, err := Scatter(a, 10, true, Series{X: []float64{0, 0.5, 10, 99, 5}, Y: []float64{0, 0.9, 10, 99, -3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := c.Write(&b, "svg", 640, 400); err != nil {
+		t.Fatal(err)
+	}
+	// Cells (0, 0) and (9, 9) with two points each, (5, 0) with one that lies below the axis.
+	if n := strings.Count(b.String(), "fill:#007"); n != 3 {
+		t.Errorf("%d cells are filled, want 3", n)
+	}
+	for name, f := range map[string]func() (*Chart, error){
+		"nothing": func() (*Chart, error) { return Scatter(a, 10, false, Series{}) },
+		"lengths": func() (*Chart, error) { return Scatter(a, 10, false, Series{X: []float64{1}, Y: []float64{1, 2}}) },
+		"NaN": func() (*Chart, error) {
+			return Scatter(a, 10, false, Series{X: []float64{math.NaN()}, Y: []float64{1}})
+		},
+		"no axes": func() (*Chart, error) { return Scatter(Axes{}, 10, false, Series{X: []float64{1}, Y: []float64{1}}) },
+		"log": func() (*Chart, error) {
+			return Scatter(Axes{LogX: true, XMin: 1, XMax: 2, YMax: 1}, 10, false, Series{X: []float64{1}, Y: []float64{1}})
+		},
+		"no cells": func() (*Chart, error) { return Scatter(a, 0, false, Series{X: []float64{1}, Y: []float64{1}}) },
+	} {
+		if _, err := f(); err == nil {
+			t.Errorf("%s was drawn", name)
+		}
+	}
+}

@@ -21,7 +21,7 @@ func Histogram(a Axes, bins int, series ...Series) (*Chart, error) {
 	}
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for i, s := range series {
-		if err := check("histogram", i, Series{Name: s.Name, X: s.Y}, a.LogX); err != nil {
+		if err := check("histogram", i, Series{Name: s.Name, X: s.Y}, a.LogX, false); err != nil {
 			return nil, err
 		}
 		if s.Weight != nil && len(s.Weight) != len(s.Y) {

@@ -18,7 +18,7 @@ func Lines(a Axes, series ...Series) (*Chart, error) {
 		if len(s.X) != len(s.Y) {
 			return nil, fmt.Errorf("%w: lines: series %q: %d X for %d Y", ErrData, s.Name, len(s.X), len(s.Y))
 		}
-		if err := check("lines", i, s, a.LogX); err != nil {
+		if err := check("lines", i, s, a.LogX, a.LogY); err != nil {
 			return nil, err
 		}
 		all += len(s.X)
@@ -53,7 +53,12 @@ func Lines(a Axes, series ...Series) (*Chart, error) {
 			dots.GlyphStyle = draw.GlyphStyle{Color: colour(i), Radius: vg.Length(2.2 * scale), Shape: draw.CircleGlyph{}}
 			p.Add(dots)
 		}
-		p.Y.Min, p.Y.Max = roomy(p.Y.Min, p.Y.Max, 0.05)
+		switch {
+		case !a.LogY:
+			p.Y.Min, p.Y.Max = roomy(p.Y.Min, p.Y.Max, 0.05)
+		case p.Y.Min == p.Y.Max:
+			p.Y.Min, p.Y.Max = p.Y.Min/2, p.Y.Max*2
+		}
 		switch {
 		case p.X.Min == p.X.Max && a.LogX:
 			p.X.Min, p.X.Max = p.X.Min/2, p.X.Max*2

@@ -84,6 +84,10 @@ func newPlot(a Axes, upright bool, scale float64) *plot.Plot {
 		p.X.Scale = plot.LogScale{}
 		p.X.Tick.Marker = logTicks{}
 	}
+	if a.LogY {
+		p.Y.Scale = plot.LogScale{}
+		p.Y.Tick.Marker = logTicks{}
+	}
 	g := plotter.NewGrid()
 	g.Vertical = draw.LineStyle{Color: grid, Width: vg.Length(0.6 * scale)}
 	g.Horizontal = g.Vertical
