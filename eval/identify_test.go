@@ -210,7 +210,7 @@ func TestIdentifyWritesTheSameFilesTwice(t *testing.T) {
 			t.Errorf("report at %q, want %q", res.Report, want)
 		}
 	}
-	sameFiles(t, dirs[0], dirs[1], "cmc.png", "cmc.svg", "confusions.csv", "identities.csv", "identities.png", "identities.svg",
+	sameFiles(t, dirs[0], dirs[1], "cmc.csv", "cmc.png", "cmc.svg", "confusions.csv", "identities.csv", "identities.png", "identities.svg",
 		"predictions.csv", "report.html", "result.json", "skipped.csv")
 	flat := readFlat(t, filepath.Join(dirs[0], "result.json"))
 	for _, name := range []string{"top1", "top1_low", "top1_high", "top5", "loss", "chance", "n", "skipped", "rejected", "identity_accuracy", "shards", "manifest", "split", "weights"} {

@@ -236,7 +236,7 @@ func TestVerifyWritesTheSameFilesTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sameFiles(t, dirs[0], dirs[1], "distances.png", "distances.svg", "report.html", "result.json", "roc.csv", "roc.png", "roc.svg", "skipped.csv")
+	sameFiles(t, dirs[0], dirs[1], "distances.png", "distances.svg", "hardest.csv", "report.html", "result.json", "roc.csv", "roc.png", "roc.svg", "skipped.csv")
 	flat := readFlat(t, filepath.Join(dirs[0], "result.json"))
 	for _, name := range []string{"auc", "eer", "accuracy", "accuracy_std", "threshold", "tar_at_far_1e-1", "tar_at_far_1e-6", "val_at_far_1e-3",
 		"genuine_pairs", "impostor_pairs", "missing_pairs", "far_not_reachable", "shards", "skipped"} {
