@@ -34,7 +34,8 @@ func (m Metric) distance() func(a, b []float32) float64 {
 	return squaredDistance
 }
 
-func (m Metric) String() string {
+// title names the distance for people.
+func (m Metric) title() string {
 	if m == Cosine {
 		return "1 - cosine similarity"
 	}

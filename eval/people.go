@@ -173,7 +173,7 @@ func (l *leaveOut) report(v *Verification, o VerifyOptions) {
 		v.overlapSample = append(v.overlapSample, person)
 	}
 	slices.Sort(v.overlapSample)
-	v.Overlap = len(v.overlapSample)
+	v.Overlap, v.WithoutOverlap = len(v.overlapSample), o.WithoutOverlap
 	switch {
 	case len(o.Classes) == 0:
 	case len(o.Names) > 0:

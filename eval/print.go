@@ -22,7 +22,7 @@ func (r *Identification) Print(w io.Writer) {
 
 // Print writes the result for a terminal.
 func (v *Verification) Print(w io.Writer) {
-	fmt.Fprintf(w, "EER       %s  (at %s %s)%s\n", percent(v.EER), v.Metric, decimal(v.EERThreshold, 4), v.between(v.EERLow, v.EERHigh))
+	fmt.Fprintf(w, "EER       %s  (at %s %s)%s\n", percent(v.EER), v.Metric.title(), decimal(v.EERThreshold, 4), v.between(v.EERLow, v.EERHigh))
 	fmt.Fprintf(w, "AUC       %s%s\n", decimal(v.AUC, 4), v.between(v.AUCLow, v.AUCHigh))
 	fmt.Fprintf(w, "accuracy  %s  (%s, %s; %s %s)%s\n", v.accuracyText(), v.AccuracyKind, v.foldsText(), v.thresholdName(), decimal(v.Threshold, v.places()), v.between(v.AccuracyLow, v.AccuracyHigh))
 	for k, rate := range v.Rates {

@@ -102,6 +102,7 @@ type Verification struct {
 	// What the overlap was found by: "id", "id-and-name", or "" where it is not known whom the
 	// network was trained on.
 	OverlapBy          string `json:"overlap_by"`
+	WithoutOverlap     bool   `json:"without_overlap"`     // they are left out
 	ExcludedIdentities int    `json:"identities_left_out"` // excluded, or trained on with WithoutOverlap
 	ExcludedPairs      int    `json:"pairs_excluded"`      // of a pairs file: of excluded people
 	OverlapPairs       int    `json:"pairs_overlap"`       // of a pairs file: left out with WithoutOverlap

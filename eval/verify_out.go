@@ -96,7 +96,7 @@ func (v *Verification) draw(dir string) error {
 		return err
 	}
 	end, n := v.histogramEnd()
-	c, err = chart.Histogram(chart.Axes{Title: "Distances", X: v.Metric.String(), Y: "share of each, %", XMin: 0, XMax: end}, n,
+	c, err = chart.Histogram(chart.Axes{Title: "Distances", X: v.Metric.title(), Y: "share of each, %", XMin: 0, XMax: end}, n,
 		chart.Series{Name: fmt.Sprintf("genuine (%d pairs)", v.GenuinePairs), Y: v.genuineBins.middle, Weight: v.genuineBins.count},
 		chart.Series{Name: fmt.Sprintf("impostor (%d pairs)", v.ImpostorPairs), Y: v.impostorBins.middle, Weight: v.impostorBins.count})
 	if err != nil {
@@ -128,7 +128,7 @@ func (v *Verification) lead() string {
 	if v.Protocol.Name == ProtocolYTF {
 		of = "videos"
 	}
-	return fmt.Sprintf("Do two %s show one person? A pair is accepted when the %s of its embeddings%s is at most a threshold.", of, v.Metric, length)
+	return fmt.Sprintf("Do two %s show one person? A pair is accepted when the %s of its embeddings%s is at most a threshold.", of, v.Metric.title(), length)
 }
 
 // Numbers returns the few numbers that a report shows large.
@@ -304,7 +304,7 @@ func (v *Verification) overlapText() string {
 		return by
 	}
 	easier := ", whose pairs are easier"
-	if v.OverlapPairs > 0 || v.ExcludedIdentities >= v.Overlap {
+	if v.WithoutOverlap {
 		easier = ", left out"
 	}
 	return fmt.Sprintf("%d of the identities (%s)%s", v.Overlap, strings.Join(v.overlapSample[:min(len(v.overlapSample), 10)], ", "), easier)
