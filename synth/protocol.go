@@ -166,7 +166,7 @@ func (s *protocolSet) embed(key string, subject, medium int, group string) {
 	scale := length / math.Sqrt(sum)
 	s.keys = append(s.keys, key)
 	for _, x := range v {
-		s.data = append(s.data, float32(x*scale))
+		s.data = append(s.data, float32(float64(x*scale)))
 	}
 }
 
