@@ -261,3 +261,22 @@ func FuzzReadTemplateList(f *testing.F) {
 		}
 	})
 }
+
+func FuzzReadImageList(f *testing.F) {
+	f.Add("n000001/0001_01.jpg\r\nn000002/0001_01.jpg\n")
+	f.Add("\xef\xbb\xbfa\n\n ../b \n")
+	f.Fuzz(func(t *testing.T, text string) {
+		names, err := readImageList(strings.NewReader(text))
+		if err != nil {
+			if !errors.Is(err, ErrProtocol) {
+				t.Fatalf("error %v does not wrap ErrProtocol", err)
+			}
+			return
+		}
+		for _, n := range names {
+			if !filepath.IsLocal(filepath.FromSlash(n)) {
+				t.Fatalf("name %q leads out", n)
+			}
+		}
+	})
+}
