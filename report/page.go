@@ -160,6 +160,8 @@ func (g *group) story() string {
 		return "Is the right identity, of those that the network was trained on, the one with the highest score? The intervals take images as independent, so they are a little too narrow."
 	case verification:
 		return "Do two images show one person? A pair is accepted when its distance is at most a threshold. FAR is the share of pairs of two persons that are accepted, TAR that of pairs of one."
+	case search:
+		return "Who of a gallery is it? Rank k is the share of images whose own person is among the k most similar; TPIR is rank 1 above a threshold, FPIR the share of strangers for whom the same threshold finds somebody."
 	case attributes:
 		over := g.first().text("interval_over")
 		return "How far from the label is the estimated age, and how often is the gender right? The intervals are those of drawing " + over + " anew."

@@ -123,7 +123,18 @@ func lines(kind string) []line {
 		}
 		out = append(out, line{"genuine pairs", used("genuine_pairs", "genuine_pairs_total")}, line{"impostor pairs", used("impostor_pairs", "impostor_pairs_total")},
 			line{"folds", of("folds", count)}, line{"images", of("images", count)}, line{"left out: pairs", missing}, line{"pairs excluded on purpose", of("pairs_excluded", count)},
-			line{"left out: templates", of("templates_left_out", count)}, line{"faces without an embedding", of("faces_missing_embedding", count)})
+			line{"left out: templates", of("templates_left_out", count)}, line{"left out: splits", of("splits_missing", count)},
+			line{"faces without an embedding", of("faces_missing_embedding", count)}, line{"faces in a photo of several", of("faces_shared_photo", count)})
+	case search:
+		out = []line{
+			{"rank 1", of("rank1", share)}, {"rank 5", of("rank5", share)}, {"rank 10", of("rank10", share)},
+			{"TPIR at FPIR 0.1", of("tpir_at_fpir_0.1", share)}, {"TPIR at FPIR 0.01", of("tpir_at_fpir_0.01", share)}, {"chance", of("chance", share)},
+			{"images named", of("n", count)}, {"identities", used("identities", "identities_total")}, {"images of each named", of("test_images", count)},
+			{"galleries", of("galleries", count)}, {"searches with a mate", of("mated_searches", count)}, {"searches of strangers", of("impostor_searches", count)},
+			{"left out: searches", used("searches_left_out", "searches_total")}, {"left out: galleries", of("galleries_missing", count)},
+			{"left out: identities", of("identities_left_out", count)}, {"left out: templates", of("templates_left_out", count)},
+			{"faces without an embedding", of("faces_missing_embedding", count)}, {"faces in a photo of several", of("faces_shared_photo", count)},
+		}
 	case attributes:
 		out = []line{
 			{"age MAE, years (95 %)", of("age_mae", places(2))}, {"always the median, years", of("age_mae_constant", places(2))}, {"bias, years", of("age_bias", places(2))}, {"CS(5)", of("age_cs5", share)},
