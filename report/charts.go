@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/vf2prep/vf2prep/eval"
 	"github.com/vf2prep/vf2prep/internal/chart"
@@ -111,11 +112,8 @@ func (g *group) pictures() ([]eval.Picture, error) {
 	g.roc(p)
 	var cmc []chart.Series
 	for _, r := range g.results {
-		s := chart.Series{Name: r.name, Y: r.cmc}
-		for i := range r.cmc {
-			s.X = append(s.X, float64(i+1))
-		}
-		cmc = append(cmc, s)
+		x, y := r.meanCMC()
+		cmc = append(cmc, chart.Series{Name: r.name, X: x, Y: y})
 	}
 	p.lines(chart.Axes{Title: "CMC", X: "rank", Y: "share of images"}, "share of images whose own identity has at most a rank", "", cmc...)
 	for _, r := range g.results {
@@ -134,27 +132,27 @@ func (g *group) pictures() ([]eval.Picture, error) {
 func (g *group) roc(p *pictures) {
 	var roc, det []chart.Series
 	least, lowest := 0.1, 0.1
+	note := ""
+	rates := g.first().rates
 	for _, r := range g.results {
-		if n, ok := r.number("impostor_pairs"); ok && n > 0 {
-			least = math.Min(least, math.Pow10(-int(math.Floor(math.Log10(n)))))
+		if r.rates != rates {
+			return
+		}
+		for _, name := range []string{"impostor_pairs", "impostor_searches"} {
+			if n, ok := r.number(name); ok && n > 0 {
+				least = math.Min(least, math.Pow10(-int(math.Floor(math.Log10(n/float64(max(1, len(r.roc))))))))
+			}
 		}
 		if n, ok := r.number("genuine_pairs"); ok && n > 0 {
 			lowest = math.Min(lowest, math.Pow10(-int(math.Floor(math.Log10(n)))))
 		}
+		if len(r.roc) > 1 {
+			note = "Mean of the splits at equal false accept rates."
+		}
 	}
 	for _, r := range g.results {
 		a, b := chart.Series{Name: r.name}, chart.Series{Name: r.name}
-		start := 0.0
-		for _, c := range r.roc {
-			if c.far == 0 {
-				start = c.tar
-				continue
-			}
-			if len(a.X) == 0 { // what is accepted before the first impostor pair
-				a.X, a.Y = append(a.X, math.Min(least, c.far), c.far), append(a.Y, start, start)
-			}
-			a.X, a.Y = append(a.X, c.far), append(a.Y, c.tar)
-		}
+		a.X, a.Y = r.drawn(least)
 		for i := range a.X {
 			if frr := 1 - a.Y[i]; frr >= lowest {
 				b.X, b.Y = append(b.X, a.X[i]), append(b.Y, frr)
@@ -162,22 +160,28 @@ func (g *group) roc(p *pictures) {
 		}
 		roc, det = append(roc, a), append(det, b)
 	}
+	if rates == "fpir,tpir" {
+		p.lines(chart.Axes{Title: "Open-set search", X: "FPIR, searches of strangers that find somebody", Y: "TPIR", LogX: true, XMin: least, XMax: 1, YMax: 1},
+			"true positive identification rate by false positive identification rate", strings.ReplaceAll(note, "splits at equal false accept rates", "galleries at equal FPIR"), roc...)
+		return
+	}
 	p.lines(chart.Axes{Title: "ROC", X: "false accept rate", Y: "true accept rate", LogX: true, XMin: least, XMax: 1, YMax: 1},
-		"true accept rate by false accept rate", "", roc...)
+		"true accept rate by false accept rate", note, roc...)
 	p.lines(chart.Axes{Title: "DET", X: "false accept rate", Y: "false reject rate", LogX: true, LogY: true, XMin: least, XMax: 1, YMin: lowest, YMax: 1},
-		"false reject rate by false accept rate, both logarithmic", "", det...)
+		"false reject rate by false accept rate, both logarithmic", note, det...)
 }
 
 const scoreBins = 60
 
 // scores draws how distances are spread, from the steps of the curve, which is exact to 1/2000.
 func (r *result) scores(p *pictures) {
-	if len(r.roc) < 2 || p.err != nil {
+	if len(r.roc) != 1 || r.rates != "far,tar" || p.err != nil {
 		return
 	}
+	points := r.roc[0]
 	genuine, impostor := chart.Series{Name: "genuine"}, chart.Series{Name: "impostor"}
 	last := curvePoint{}
-	for _, c := range r.roc {
+	for _, c := range points {
 		for _, s := range []struct {
 			to   *chart.Series
 			mass float64
@@ -186,7 +190,7 @@ func (r *result) scores(p *pictures) {
 		}
 		last = c
 	}
-	lo, hi := math.Min(0, r.roc[0].threshold), r.roc[len(r.roc)-1].threshold
+	lo, hi := math.Min(0, points[0].threshold), points[len(points)-1].threshold
 	if !(lo < hi) {
 		return
 	}

@@ -108,8 +108,9 @@ func (f *faces) show(g *group) (*eval.Section, error) {
 
 // find returns an image as a small JPEG; nil where it is not there or can't be read.
 func (f *faces) find(r *result, key string) ([]byte, error) {
-	if f.set != nil && r.text("shards") == f.set.Digest() {
-		if b, err := f.sample(r.text("part"), key); b != nil || err != nil {
+	// A result on image files may name the shards all the same, for their recipe; it has no part.
+	if part := r.text("part"); f.set != nil && part != "" && r.text("shards") == f.set.Digest() {
+		if b, err := f.sample(part, key); b != nil || err != nil {
 			return b, err
 		}
 	}

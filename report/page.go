@@ -124,7 +124,7 @@ func trainingSection(runs []*run) (eval.Section, error) {
 		return fmt.Sprintf(format, factor**v)
 	}
 	row("network", func(r *run) string { return r.record.Config.Arch })
-	row("heads", func(r *run) string { return r.record.Config.Heads })
+	row("heads", func(r *run) string { return strings.ReplaceAll(r.record.Config.Heads, ",", ", ") })
 	row("parameters", func(r *run) string { return strconv.Itoa(r.record.Parameters) })
 	row("state", func(r *run) string { return r.summary.State })
 	row("epochs", func(r *run) string { return strconv.Itoa(r.summary.Epochs) })
@@ -138,7 +138,7 @@ func trainingSection(runs []*run) (eval.Section, error) {
 	row("validation top-1", func(r *run) string { return number(r.summary.ValTop1, "%.2f %%", 100) })
 	row("validation top-5", func(r *run) string { return number(r.summary.ValTop5, "%.2f %%", 100) })
 	row("validation gender", func(r *run) string { return number(r.summary.ValGender, "%.2f %%", 100) })
-	row("validation age error", func(r *run) string { return number(r.summary.ValAge, "%.2f years", 1) })
+	row("validation age error, years", func(r *run) string { return number(r.summary.ValAge, "%.2f", 1) })
 	row("training images", func(r *run) string { return strconv.Itoa(r.record.TrainImages) })
 	row("validation images", func(r *run) string { return strconv.Itoa(r.record.ValImages) })
 	row("identities", func(r *run) string { return strconv.Itoa(len(r.record.Classes)) })
@@ -160,6 +160,8 @@ func (g *group) story() string {
 		return "Is the right identity, of those that the network was trained on, the one with the highest score? The intervals take images as independent, so they are a little too narrow."
 	case verification:
 		return "Do two images show one person? A pair is accepted when its distance is at most a threshold. FAR is the share of pairs of two persons that are accepted, TAR that of pairs of one."
+	case search:
+		return "Who of a gallery is it? Rank k is the share of images whose own person is among the k most similar; TPIR is rank 1 above a threshold, FPIR the share of strangers for whom the same threshold finds somebody."
 	case attributes:
 		over := g.first().text("interval_over")
 		return "How far from the label is the estimated age, and how often is the gender right? The intervals are those of drawing " + over + " anew."

@@ -115,23 +115,21 @@ func (r *result) shown(name string) string {
 	return "none"
 }
 
+var protocolNames = map[string]string{
+	identification: "Identification", attributes: "Age and gender", "all-pairs": "Verification: all pairs",
+	"lfw-pairs": "Verification: LFW", "lfw-view-1": "Verification: LFW View 1", "ytf-splits": "Verification: YouTube Faces", "pairs": "Verification: pairs of a file",
+	"ijba-compare": "IJB-A 1:1", "ijba-search": "IJB-A 1:N", "ijbb-1:1": "IJB-B 1:1", "ijbb-1:n": "IJB-B 1:N", "ijbc-1:1": "IJB-C 1:1", "ijbc-1:n": "IJB-C 1:N",
+	"vggface2-pose": "VGGFace2: similarity by pose", "vggface2-age": "VGGFace2: similarity by age", "vggface2-identify": "VGGFace2: identification by embeddings",
+}
+
 // titleOf names a question for people.
 func titleOf(r *result) string {
 	part := ""
 	if p := r.text("part"); p != "" {
 		part = fmt.Sprintf(" on part %q", p)
 	}
-	switch r.protocol() {
-	case identification:
-		return "Identification" + part
-	case attributes:
-		return "Age and gender" + part
-	case "all-pairs":
-		return "Verification: all pairs" + part
-	case "lfw-pairs":
-		return "Verification: LFW pairs"
-	case "ytf-splits":
-		return "Verification: YouTube Faces"
+	if name, ok := protocolNames[r.protocol()]; ok {
+		return name + part
 	}
 	return strings.ToUpper(r.kind()[:1]) + r.kind()[1:] + ": " + r.protocol() + part
 }

@@ -1,12 +1,16 @@
 package report
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"html"
+	"image"
+	"image/jpeg"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/vf2prep/vf2prep/internal/digest"
+	"github.com/vf2prep/vf2prep/shard"
 	"github.com/vf2prep/vf2prep/train"
 )
 
@@ -103,7 +108,7 @@ func TestReportOfTwoRuns(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Two &lt;runs&gt;", "2 training runs and 2 evaluations", "5.00 % (4.00 to 6.00 %)", "95.12 % ± 1.10 %", "4 of 4281 identities", "98.95 %", // published beside LFW
-		"YouTube Faces by VGG-Face", "Verification: LFW pairs of b was made with other weights than the run keeps now", "&lt;b&gt;", "xxh3-128:manifest",
+		"YouTube Faces by VGG-Face", "Verification: LFW of b was made with other weights than the run keeps now", "&lt;b&gt;", "xxh3-128:manifest",
 		"Learning rate", "Validation loss", "DET", "left out: images",
 	} {
 		if !strings.Contains(page, want) && !strings.Contains(decoded(page), want) {
@@ -165,7 +170,7 @@ func TestResultsOfOtherProtocolsAreRefused(t *testing.T) {
 		}
 		o.Separate = true
 		r, err := Write(o)
-		if err != nil || len(r.Questions) != 2 || r.Questions[0].Title != "Verification: LFW pairs: a" {
+		if err != nil || len(r.Questions) != 2 || r.Questions[0].Title != "Verification: LFW: a" {
 			t.Errorf("%s, separate: %+v, %v", field, r, err)
 		}
 	}
@@ -194,19 +199,103 @@ func TestResultsOfOtherProtocolsAreRefused(t *testing.T) {
 	}
 }
 
+// Splits and galleries are drawn as their mean.
+func TestMeanOfSplits(t *testing.T) {
+	r := &result{}
+	if err := parseTable(strings.NewReader("split,threshold,far,tar\n1,0.1,0,0.5\n2,0.1,0.1,0.2\n1,0.9,1,1\n2,0.9,1,0.8\n"), r.readROC); err != nil {
+		t.Fatal(err)
+	}
+	x, y := r.drawn(0.01)
+	for i := range x {
+		want := 0.25 // (0.5 + 0) / 2
+		switch {
+		case x[i] == 1:
+			want = 0.9
+		case x[i]*(1+1e-12) >= 0.1:
+			want = 0.35
+		}
+		if math.Abs(y[i]-want) > 1e-12 {
+			t.Errorf("mean TAR at FAR %v = %v, want %v", x[i], y[i], want)
+		}
+	}
+	if len(x) != 2*meanSteps+1 || x[0] != 0.01 || x[len(x)-1] != 1 {
+		t.Errorf("%d points from %v to %v", len(x), x[0], x[len(x)-1])
+	}
+	if err := parseTable(strings.NewReader("gallery,rank,share\na,1,0.5\na,2,1\nb,1,0.7\n"), r.readCMC); err != nil {
+		t.Fatal(err)
+	}
+	if x, y := r.meanCMC(); len(x) != 1 || math.Abs(y[0]-0.6) > 1e-12 {
+		t.Errorf("mean CMC %v, %v; want 0.6 at rank 1 alone", x, y)
+	}
+}
+
 // A published figure needs the whole of its protocol.
 func TestPublishedFiguresNeedTheirProtocol(t *testing.T) {
 	for name, change := range map[string]map[string]any{
 		"folds":   {"folds": 5, "genuine_pairs": 1500, "impostor_pairs": 1500, "genuine_pairs_total": 1500, "impostor_pairs_total": 1500},
 		"missing": {"missing_pairs": 2, "genuine_pairs": 2998},
 		"other":   {"protocol": "pairs"},
+		"people":  {"identities": 90}, // another data set in LFW's format
+		"drawn":   {"protocol": "ijba-compare", "splits": 10, "splits_missing": 0, "pairs_total": 4800, "pairs_left_out": 0, "templates_left_out": 0, "faces_missing_embedding": 0},
 	} {
 		dir := t.TempDir()
 		lfw(t, filepath.Join(dir, "a"), change)
 		page, _ := files(t, Options{Paths: []string{filepath.Join(dir, "a")}, Out: filepath.Join(dir, "r.html")})
-		if strings.Contains(page, "98.95") || !strings.Contains(page, "Not comparable with anything here") {
+		if strings.Contains(page, "98.95") || strings.Contains(page, "89.5 %") || !strings.Contains(page, "Not comparable with anything here") {
 			t.Errorf("%s: a published figure stands beside it", name)
 		}
+	}
+}
+
+// A result on image files may name shards for their recipe alone; its faces are the files.
+func TestFacesOfImageFiles(t *testing.T) {
+	dir := t.TempDir()
+	set := filepath.Join(dir, "shards")
+	const key = "A/A_0001"
+	if err := os.Mkdir(set, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w, err := shard.NewWriter(set, "test", 0, 1, shard.Shape{3, 4, 4}, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Put(0, shard.Sample{Key: key, Label: -1, Age: float32(math.NaN()), Gender: -1})
+	info, err := w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := shard.Index{Shape: shard.Shape{3, 4, 4}, Channels: "bgr", Recipe: "r", RecipeText: []byte("{}"), RecipeDigest: "d", Manifest: "m", Split: "s", Classes: []string{"a"},
+		Parts: map[string]shard.PartIndex{"test": {Planned: 1, Samples: 1, Shards: []shard.Info{info}}}}
+	if err := shard.WriteIndex(set, x); err != nil {
+		t.Fatal(err)
+	}
+	s, err := shard.Open(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := s.Digest()
+	s.Close()
+	var photo bytes.Buffer
+	if err := jpeg.Encode(&photo, image.NewGray(image.Rect(0, 0, 300, 200)), nil); err != nil {
+		t.Fatal(err)
+	}
+	images := filepath.Join(dir, "images")
+	for _, name := range []string{"A/A_0001.jpg", "A/A_0002.jpg"} {
+		put(t, filepath.Join(images, name), photo.String())
+	}
+	put(t, filepath.Join(images, "B", "B_0001.jpg"), "no JPEG")
+	e := filepath.Join(dir, "e")
+	lfw(t, e, map[string]any{"shards": digest})
+	page, _ := files(t, Options{Paths: []string{e}, Shards: set, Images: images, Out: filepath.Join(dir, "r.html")})
+	if n := strings.Count(page, "data:image/jpeg"); n != 2 || !strings.Contains(page, "Of 1 pairs the images are not in the shards or folder given") {
+		t.Errorf("%d faces, want the two that can be read", n)
+	}
+	// With its part the same keys are samples.
+	lfw(t, e, map[string]any{"shards": digest, "part": "test"})
+	put(t, filepath.Join(e, "hardest.csv"), "a,b,same,distance\n"+key+","+key+",1,0\n")
+	page, _ = files(t, Options{Paths: []string{e}, Shards: set, Out: filepath.Join(dir, "r.html")})
+	if n := strings.Count(page, "data:image/jpeg"); n != 2 {
+		t.Errorf("%d faces of samples, want 2", n)
 	}
 }
 
@@ -268,7 +357,9 @@ func FuzzParseResult(f *testing.F) {
 func FuzzParseTable(f *testing.F) {
 	f.Add("threshold,far,tar\n0.5,0.1,0.9\n")
 	f.Add("rank,share\n1,0.5\n2,1\n")
-	f.Add("a,b,same,distance\nx,y,1,0.5\n")
+	f.Add("split,threshold,far,tar\n1,0.5,0,0.9\n2,0.1,0.2,0.3\n1,0.6,1,1\n")
+	f.Add("gallery,threshold,fpir,tpir\n1,0.5,0,0.9\n")
+	f.Add("gallery,rank,share\n1,1,0.5\n2,1,0.5\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		r := &result{name: "x"}
 		for _, read := range []func(head, row []string) error{r.readROC, r.readCMC} {
@@ -276,9 +367,10 @@ func FuzzParseTable(f *testing.F) {
 				t.Fatalf("%v does not wrap ErrResult", err)
 			}
 		}
-		if len(r.roc)+len(r.cmc) > 200 {
+		if len(text) > 4000 {
 			return
 		}
+		r.meanCMC()
 		p := &pictures{}
 		(&group{results: []*result{r}}).roc(p)
 		r.scores(p)

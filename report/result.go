@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 )
 
 // ErrResult says that an evaluation folder's files are not what was written.
@@ -21,8 +19,6 @@ const (
 	maxResult = 16 << 20 // bytes of result.json
 	maxTable  = 64 << 20 // bytes of a CSV
 	maxRows   = 1 << 20
-
-	maxThreshold = 1e9 // a distance that can still be drawn
 )
 
 // result is an evaluation folder.
@@ -33,11 +29,11 @@ type result struct {
 	run   *run   // nil where none was given
 	raw   json.RawMessage
 	field map[string]json.RawMessage
-	roc   []curvePoint // by threshold
-	cmc   []float64    // share of images by rank, from 1
+	rates string      // "far,tar" or "fpir,tpir": what the curves are of
+	roc   []curve     // of the whole, or of each split or gallery
+	cmc   [][]float64 // likewise: share of images by rank, from 1
+	place map[string]int
 }
-
-type curvePoint struct{ threshold, far, tar float64 }
 
 // readResult reads a folder; the error wraps fs.ErrNotExist where it holds no result.json.
 func readResult(dir string) (*result, error) {
@@ -138,45 +134,6 @@ func parseTable(from io.Reader, read func(head, row []string) error) error {
 	}
 }
 
-// readROC takes a row of roc.csv. Curves of several splits or galleries, in files with another
-// head, are not drawn over one another.
-func (r *result) readROC(head, row []string) error {
-	if len(head) != 3 || head[1] != "far" || head[2] != "tar" {
-		return nil
-	}
-	var v [3]float64
-	for i, text := range row {
-		x, err := strconv.ParseFloat(text, 64)
-		if err != nil || !(math.Abs(x) <= maxThreshold) || i > 0 && (x < 0 || x > 1) {
-			return fmt.Errorf("%s: %q, want a number, rates from 0 to 1", head[i], text)
-		}
-		v[i] = x
-	}
-	p := curvePoint{v[0], v[1], v[2]}
-	if n := len(r.roc); n > 0 && (p.threshold < r.roc[n-1].threshold || p.far < r.roc[n-1].far || p.tar < r.roc[n-1].tar) {
-		return errors.New("a curve that falls")
-	}
-	r.roc = append(r.roc, p)
-	return nil
-}
-
-// readCMC takes a row of cmc.csv.
-func (r *result) readCMC(head, row []string) error {
-	if len(head) != 2 || head[0] != "rank" {
-		return nil
-	}
-	rank, err := strconv.Atoi(row[0])
-	if err != nil || rank != len(r.cmc)+1 {
-		return fmt.Errorf("rank %q, want %d", row[0], len(r.cmc)+1)
-	}
-	share, err := strconv.ParseFloat(row[1], 64)
-	if err != nil || !(share >= 0 && share <= 1) || rank > 1 && share < r.cmc[rank-2] {
-		return fmt.Errorf("share %q, want one from 0 to 1 that does not fall", row[1])
-	}
-	r.cmc = append(r.cmc, share)
-	return nil
-}
-
 // text returns a field of text, "" where there is none.
 func (r *result) text(name string) (s string) {
 	if json.Unmarshal(r.field[name], &s) != nil {
@@ -202,6 +159,7 @@ const (
 	identification = "identification"
 	verification   = "verification"
 	attributes     = "attributes"
+	search         = "search"
 	otherKind      = "other"
 )
 
@@ -213,6 +171,8 @@ func (r *result) kind() string {
 		return verification
 	case r.has("top1"):
 		return identification
+	case r.has("rank1"):
+		return search
 	}
 	return otherKind
 }

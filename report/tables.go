@@ -14,7 +14,7 @@ import (
 const none = "–"
 
 // unbroken keeps a number and its unit on one line.
-var unbroken = strings.NewReplacer(" %", "\u00a0%", " years", "\u00a0years")
+var unbroken = strings.NewReplacer(" %", "\u00a0%")
 
 // line is a row of a table with a column a result; "" from all leaves the row out.
 type line struct {
@@ -24,10 +24,6 @@ type line struct {
 
 func share(r *result, name string) string {
 	return with(r, name, func(v float64) string { return strconv.FormatFloat(100*v, 'f', 2, 64) + " %" })
-}
-
-func years(r *result, name string) string {
-	return with(r, name, func(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) + " years" })
 }
 
 func places(n int) func(r *result, name string) string {
@@ -127,11 +123,22 @@ func lines(kind string) []line {
 		}
 		out = append(out, line{"genuine pairs", used("genuine_pairs", "genuine_pairs_total")}, line{"impostor pairs", used("impostor_pairs", "impostor_pairs_total")},
 			line{"folds", of("folds", count)}, line{"images", of("images", count)}, line{"left out: pairs", missing}, line{"pairs excluded on purpose", of("pairs_excluded", count)},
-			line{"left out: templates", of("templates_left_out", count)}, line{"faces without an embedding", of("faces_missing_embedding", count)})
+			line{"left out: templates", of("templates_left_out", count)}, line{"left out: splits", of("splits_missing", count)},
+			line{"faces without an embedding", of("faces_missing_embedding", count)}, line{"faces in a photo of several", of("faces_shared_photo", count)})
+	case search:
+		out = []line{
+			{"rank 1", of("rank1", share)}, {"rank 5", of("rank5", share)}, {"rank 10", of("rank10", share)},
+			{"TPIR at FPIR 0.1", of("tpir_at_fpir_0.1", share)}, {"TPIR at FPIR 0.01", of("tpir_at_fpir_0.01", share)}, {"chance", of("chance", share)},
+			{"images named", of("n", count)}, {"identities", used("identities", "identities_total")}, {"images of each named", of("test_images", count)},
+			{"galleries", of("galleries", count)}, {"searches with a mate", of("mated_searches", count)}, {"searches of strangers", of("impostor_searches", count)},
+			{"left out: searches", used("searches_left_out", "searches_total")}, {"left out: galleries", of("galleries_missing", count)},
+			{"left out: identities", of("identities_left_out", count)}, {"left out: templates", of("templates_left_out", count)},
+			{"faces without an embedding", of("faces_missing_embedding", count)}, {"faces in a photo of several", of("faces_shared_photo", count)},
+		}
 	case attributes:
 		out = []line{
-			{"age MAE (95 %)", of("age_mae", years)}, {"always the median", of("age_mae_constant", years)}, {"bias", of("age_bias", years)}, {"CS(5)", of("age_cs5", share)},
-			{"epsilon error", of("age_epsilon_error", places(4))}, {"MAE, men", of("age_mae_male", years)}, {"MAE, women", of("age_mae_female", years)},
+			{"age MAE, years (95 %)", of("age_mae", places(2))}, {"always the median, years", of("age_mae_constant", places(2))}, {"bias, years", of("age_bias", places(2))}, {"CS(5)", of("age_cs5", share)},
+			{"epsilon error", of("age_epsilon_error", places(4))}, {"MAE of men, years", of("age_mae_male", places(2))}, {"MAE of women, years", of("age_mae_female", places(2))},
 			{"ages compared", leftOut("age")},
 			{"gender (95 %)", of("gender_accuracy", share)}, {"balanced accuracy", of("gender_balanced_accuracy", share)}, {"always the more frequent", of("gender_majority", share)},
 			{"genders compared", leftOut("gender")},

@@ -320,3 +320,29 @@ func TestScatterCountsEveryPoint(t *testing.T) {
 		}
 	}
 }
+
+func TestLinesOnLogarithmicAxes(t *testing.T) {
+	a := Axes{Title: "DET", LogX: true, LogY: true}
+	c, err := Lines(a, Series{X: []float64{1e-4, 1e-2, 1}, Y: []float64{0.5, 0.1, 0.001}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := c.Write(&b, "svg", 640, 400); err != nil {
+		t.Fatal(err)
+	}
+	for _, tick := range []string{"0.0001", "0.01", "0.1"} {
+		if !strings.Contains(b.String(), ">"+tick+"<") {
+			t.Errorf("no tick %s", tick)
+		}
+	}
+	if c, err = Lines(a, Series{X: []float64{1}, Y: []float64{1}}); err == nil {
+		err = c.Write(&b, "svg", 640, 400)
+	}
+	if err != nil {
+		t.Errorf("a single point: %v", err)
+	}
+	if _, err := Lines(a, Series{X: []float64{1, 2}, Y: []float64{1, 0}}); !errors.Is(err, ErrData) {
+		t.Errorf("zero on a logarithmic Y axis: %v", err)
+	}
+}

@@ -19,10 +19,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -85,7 +85,7 @@ func TestReport(t *testing.T) {
 	}
 	at := (&url.URL{Scheme: "file", Path: filepath.ToSlash(report)}).String()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox,
-		chromedp.WSURLReadTimeout(patience), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND"))
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND"))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	defer cancel()
 
@@ -97,8 +97,8 @@ func TestReport(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			tab, cancel := chromedp.NewContext(ctx)
 			defer cancel()
-			tab, cancel = context.WithTimeout(tab, patience)
-			defer cancel()
+			stop := time.AfterFunc(patience, cancel)
+			defer stop.Stop()
 			var mu sync.Mutex
 			var complaints []string
 			complain := func(format string, args ...any) {
@@ -106,7 +106,8 @@ func TestReport(t *testing.T) {
 				complaints = append(complaints, fmt.Sprintf(format, args...))
 				mu.Unlock()
 			}
-			chromedp.ListenTarget(tab, func(event any) {
+			requests := 0
+			err := chromedp.Listen(tab, func(event any) {
 				switch e := event.(type) {
 				case *runtime.EventConsoleAPICalled:
 					complain("console: %s", e.Type)
@@ -115,38 +116,43 @@ func TestReport(t *testing.T) {
 				case *log.EventEntryAdded:
 					complain("log: %s: %s", e.Entry.Level, e.Entry.Text)
 				case *network.EventRequestWillBeSent:
+					mu.Lock()
+					requests++
+					mu.Unlock()
 					if u := e.Request.URL; u != at && !strings.HasPrefix(u, "data:") {
 						complain("request to %s", u)
 					}
 				}
 			})
-			var m measures
-			var shot, paper []byte
-			err := chromedp.Run(tab, network.Enable(), log.Enable(), runtime.Enable(),
-				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: c.scheme}}),
-				chromedp.EmulateViewport(c.width, c.height), chromedp.Navigate(at), chromedp.WaitReady("main"),
-				chromedp.Evaluate(measure, &m),
-				chromedp.ActionFunc(func(ctx context.Context) (err error) {
-					shot, err = page.CaptureScreenshot().WithCaptureBeyondViewport(true).Do(ctx)
+			must(t, err)
+			for _, enable := range []func() error{
+				func() error { _, err := chromedp.Call(tab, network.Enable, network.EnableParams{}); return err },
+				func() error { _, err := chromedp.Call(tab, log.Enable, cdp.Empty{}); return err },
+				func() error {
+					_, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+						Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: c.scheme}}})
 					return err
-				}),
-				chromedp.FullScreenshot(&shot, 100),
-				chromedp.ActionFunc(func(ctx context.Context) (err error) {
-					paper, _, err = page.PrintToPDF().Do(ctx)
-					return err
-				}))
-			if err != nil {
-				t.Fatal(err)
+				},
+			} {
+				must(t, enable())
 			}
+			must(t, chromedp.Do(tab, chromedp.EmulateViewport(c.width, c.height), chromedp.Navigate(at)))
+			m, err := chromedp.Run(tab, chromedp.Evaluate[measures](measure))
+			must(t, err)
+			shot, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+			must(t, err)
+			paper, err := chromedp.Run(tab, chromedp.PrintToPDF())
+			must(t, err)
 			if dir := os.Getenv("VF2PREP_SCREENSHOTS"); dir != "" {
-				if err := os.WriteFile(filepath.Join(dir, c.name+".png"), shot, 0o644); err != nil {
-					t.Fatal(err)
-				}
+				must(t, os.WriteFile(filepath.Join(dir, c.name+".png"), shot, 0o644))
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			for _, text := range complaints {
 				t.Error(text)
+			}
+			if requests == 0 {
+				t.Error("not even the page was requested: nobody listens")
 			}
 			check(t, m, float64(c.width))
 			if !bytes.HasPrefix(paper, []byte("%PDF")) || len(paper) < 10_000 {
@@ -167,6 +173,13 @@ func TestReport(t *testing.T) {
 				t.Errorf("%s background is %v", c.scheme, corner)
 			}
 		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
