@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/image/draw"
 
@@ -109,8 +110,13 @@ func (f *faces) show(g *group) (*eval.Section, error) {
 // find returns an image as a small JPEG; nil where it is not there or can't be read.
 func (f *faces) find(r *result, key string) ([]byte, error) {
 	if f.set != nil && r.text("shards") == f.set.Digest() {
-		if b, err := f.sample(r.text("part"), key); b != nil || err != nil {
-			return b, err
+		for _, part := range strings.Split(r.text("part"), ",") { // embed --part all writes several
+			if _, ok := f.set.Index().Parts[part]; !ok {
+				continue
+			}
+			if b, err := f.sample(part, key); b != nil || err != nil {
+				return b, err
+			}
 		}
 	}
 	if f.images == nil {
