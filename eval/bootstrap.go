@@ -303,18 +303,7 @@ func (b *bootstrap) intervals(ctx context.Context, n int, rates []Rate, bar prog
 			v[i] = samples[i][j]
 		}
 		slices.Sort(v)
-		*to[0], *to[1] = value(percentile(v, 0.025)), value(percentile(v, 0.975))
+		*to[0], *to[1] = value(quantileOf(v, 0.025)), value(quantileOf(v, 0.975))
 	}
 	return x, nil
-}
-
-// percentile returns the point of sorted values below which a share of them lies, interpolated
-// linearly, as numpy.percentile does.
-func percentile(sorted []float64, share float64) float64 {
-	at := share * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[i] + float64((at-float64(i))*(sorted[i+1]-sorted[i]))
 }

@@ -80,7 +80,7 @@ func TestFoldsAndResampledPeopleEqualScikitLearn(t *testing.T) {
 			}
 		}
 		slices.Sort(c.Draws)
-		if low, high := percentile(c.Draws, 0.025), percentile(c.Draws, 0.975); math.Abs(low-c.Low) > tol || math.Abs(high-c.High) > tol {
+		if low, high := quantileOf(c.Draws, 0.025), quantileOf(c.Draws, 0.975); math.Abs(low-c.Low) > tol || math.Abs(high-c.High) > tol {
 			t.Errorf("case %d: percentiles %v and %v, want %v and %v", n, low, high, c.Low, c.High)
 		}
 	}

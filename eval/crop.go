@@ -146,17 +146,19 @@ func (a *AlignedImages) Load(path string, dst []uint8) error {
 	return err
 }
 
-// ytfFolders are where YouTube Faces keeps the frames of its videos; of both, the aligned ones are
-// taken, in which the face is at one place.
-var ytfFolders = []string{"aligned_images_DB", "frame_images_DB"}
+// videoFolders are where the frames of a video may lie: in YouTube Faces' folders, of which the
+// aligned one comes first, in which the face is at one place, or in a folder of its own.
+func videoFolders(video string) []string {
+	return []string{"aligned_images_DB/" + video, "frame_images_DB/" + video, video}
+}
 
 // maxFrames is how many images of one video are believed; YouTube Faces' longest has 6,070.
-const maxFrames = 1 << 20
+const maxFrames = 1 << 17
 
 // Frames returns a video's frames: the JPEGs of aligned_images_DB/VIDEO, frame_images_DB/VIDEO or
 // VIDEO itself, whichever is there first, in the order of their names.
 func (a *AlignedImages) Frames(video string) ([]string, error) {
-	for _, dir := range []string{ytfFolders[0] + "/" + video, ytfFolders[1] + "/" + video, video} {
+	for _, dir := range videoFolders(video) {
 		f, err := a.root.Open(filepath.FromSlash(dir))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -164,10 +166,13 @@ func (a *AlignedImages) Frames(video string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		entries, err := f.ReadDir(maxFrames)
+		entries, err := f.ReadDir(maxFrames + 1)
 		f.Close()
 		if err != nil && err != io.EOF {
 			return nil, err
+		}
+		if len(entries) > maxFrames { // not some of them in the file system's order
+			return nil, fmt.Errorf("more than %d files in %s", maxFrames, dir)
 		}
 		var out []string
 		for _, e := range entries {

@@ -251,7 +251,8 @@ func (m *mean) vector() []float32 {
 }
 
 // fromEmbeddings looks the items up among keys. A key may lack the extension of its file or have
-// one that the item lacks. A video is the mean of all keys below it, or the key of its own name.
+// one that the item lacks. A video is the key of its own name, or the mean of the keys of its frames,
+// in the first of [videoFolders] that has any.
 func (s *sides) fromEmbeddings(e *Embeddings, items []string, videos bool, maxFrames int) error {
 	row := map[string]int{} // -1: two keys
 	below := map[string][]int{}
@@ -263,7 +264,7 @@ func (s *sides) fromEmbeddings(e *Embeddings, items []string, videos bool, maxFr
 			row[plain] = i
 		}
 		if videos {
-			dir := videoOf(path.Dir(k))
+			dir := path.Dir(k)
 			below[dir] = append(below[dir], i)
 		}
 	}
@@ -272,14 +273,30 @@ func (s *sides) fromEmbeddings(e *Embeddings, items []string, videos bool, maxFr
 	for _, k := range e.Skips {
 		absent[withoutExtension(k.Item)] = k
 	}
+	skipped := map[string][]Skip{} // frames by folder
+	if videos {
+		for _, k := range e.Skips {
+			dir := path.Dir(k.Item)
+			skipped[dir] = append(skipped[dir], k)
+		}
+	}
 	for _, item := range items {
 		i, ok := exact[item]
 		if !ok {
 			i, ok = row[withoutExtension(item)]
 		}
+		var rows []int
+		var lost []Skip
+		if videos && !ok { // the first folder that has any, as Frames takes it
+			for _, dir := range videoFolders(item) {
+				if rows, lost = below[dir], skipped[dir]; len(rows)+len(lost) > 0 {
+					break
+				}
+			}
+			s.frames = append(s.frames, lost...)
+		}
 		switch {
-		case videos && !ok && len(below[item]) > 0:
-			rows := below[item]
+		case len(rows) > 0:
 			slices.SortFunc(rows, func(a, b int) int { return strings.Compare(e.Keys[a], e.Keys[b]) })
 			m := newMean(s.Width)
 			keys := make([]string, len(rows))
@@ -294,6 +311,8 @@ func (s *sides) fromEmbeddings(e *Embeddings, items []string, videos bool, maxFr
 			if err := s.put(item, m.vector()); err != nil {
 				return err
 			}
+		case len(lost) > 0:
+			s.why[item] = Skip{item, lost[0].Reason, fmt.Sprintf("none of %d frames; the first: %s", len(lost), lost[0].Detail)}
 		case ok && i < 0:
 			s.why[item] = Skip{item, unreadableImage, "two keys differ in nothing but their extension"}
 		case ok:
@@ -312,16 +331,6 @@ func (s *sides) fromEmbeddings(e *Embeddings, items []string, videos bool, maxFr
 		}
 	}
 	return nil
-}
-
-// videoOf takes the name of YouTube Faces' folder off a path.
-func videoOf(dir string) string {
-	for _, top := range ytfFolders {
-		if v, ok := strings.CutPrefix(dir, top+"/"); ok {
-			return v
-		}
-	}
-	return dir
 }
 
 // withoutExtension takes the extension of an image file off a key.

@@ -415,3 +415,41 @@ func TestEmbedGivesTheSameBytesWithAnyBatch(t *testing.T) {
 		t.Errorf("origin %+v; %d images from the file, %d from the shards", e.Origin, file.Images, direct.Images)
 	}
 }
+
+// A folder of both kinds of frames gave a video the mean of both, and frames without a direction
+// were not counted.
+func TestVideosOfEmbeddingsTakeTheAlignedFrames(t *testing.T) {
+	e := &Embeddings{Width: 2, Skips: []Skip{{"aligned_images_DB/A/0/2", zeroEmbedding, "a vector of zeros"}, {"C/0/1", zeroEmbedding, "a vector of zeros"}}}
+	for _, x := range []struct {
+		key string
+		v   []float32
+	}{{"aligned_images_DB/A/0/1", []float32{1, 0}}, {"frame_images_DB/A/0/1", []float32{0, 1}}, {"frame_images_DB/A/1/1", []float32{0, 1}}, {"B/0/1", []float32{1, 0}}} {
+		if _, err := e.add(x.key, x.v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newSides(2, false)
+	if err := s.fromEmbeddings(e, []string{"A/0", "A/1", "B/0", "C/0", "D/0"}, true, 0); err != nil {
+		t.Fatal(err)
+	}
+	for video, want := range map[string][]float32{"A/0": {1, 0}, "A/1": {0, 1}, "B/0": {1, 0}} {
+		if row, ok := s.row[video]; !ok || !slices.Equal(s.Vector(row), want) {
+			t.Errorf("%s: row %d, %v, want %v", video, row, ok, want)
+		}
+	}
+	if len(s.frames) != 2 || s.frames[0].Item != "aligned_images_DB/A/0/2" {
+		t.Errorf("frames skipped: %v, want 2", s.frames)
+	}
+	if s.why["C/0"].Reason != zeroEmbedding || s.why["D/0"].Reason != missingImage {
+		t.Errorf("videos skipped: %v, want C/0 zero and D/0 missing", s.why)
+	}
+}
+
+// Values near float32's largest have infinite distances, which had no bin: a panic.
+func TestInfiniteDistancesAreAnError(t *testing.T) {
+	const most = 3e38
+	e := &Embeddings{Width: 1, Raw: true, Keys: []string{"A/1", "A/2", "B/1", "B/2"}, Data: []float32{most, most, -most, -most}}
+	if _, err := Verify(context.Background(), VerifyOptions{Embeddings: e, NoNormalize: true, Bootstrap: 5}); !errors.Is(err, ErrEmbeddings) {
+		t.Errorf("error %v, want ErrEmbeddings", err)
+	}
+}

@@ -242,6 +242,9 @@ func itemsOf(skips []Skip) []string {
 func (v *Verification) judge(ctx context.Context, o VerifyOptions, c *compared) error {
 	genuine, impostor, balanced := c.genuine.distance, c.impostor.distance, c.balanced
 	largest := max(slices.Max(genuine), slices.Max(impostor))
+	if math.IsNaN(largest) || math.IsInf(largest, 0) { // values near float32's largest, not normalised
+		return fmt.Errorf("a pair is %v apart: values of the embeddings are too large to compare without normalising: %w", largest, ErrEmbeddings)
+	}
 	grid := o.Metric.grid(o.NoNormalize, largest)
 	folds := c.foldDistances()
 	h, err := holdOut(folds, c.development, balanced, grid)

@@ -71,6 +71,9 @@ func (f *figure) misfit(r *result) string {
 			return fmt.Sprintf("%s has %s %s, the protocol %s", r.name, strings.ReplaceAll(name, "_", " "), r.shown(name), text)
 		}
 	}
+	if r.text("threshold_from") != "" {
+		return r.name + " has its threshold from other pairs"
+	}
 	if _, ok := r.number(f.field); !ok {
 		return fmt.Sprintf("%s has no %s", r.name, f.field)
 	}

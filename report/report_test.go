@@ -379,3 +379,16 @@ func FuzzParseTable(f *testing.F) {
 		}
 	})
 }
+
+// The figure stood beside an accuracy whose threshold came from another file.
+func TestPublishedFiguresNeedTheirOwnThreshold(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "x", "eval")
+	lfw(t, dir, map[string]any{"threshold_from": "xxh3-128:other"})
+	r, err := readResult(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table, _ := beside([]*result{r}); len(table.Rows) != 0 {
+		t.Errorf("published figures beside it: %v, want none", table.Rows)
+	}
+}
