@@ -268,8 +268,8 @@ func FuzzReadImageList(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		names, err := readImageList(strings.NewReader(text))
 		if err != nil {
-			if !errors.Is(err, ErrProtocol) {
-				t.Fatalf("error %v does not wrap ErrProtocol", err)
+			if !errors.Is(err, ErrProtocolFile) {
+				t.Fatalf("error %v does not wrap ErrProtocolFile", err)
 			}
 			return
 		}
