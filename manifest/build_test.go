@@ -253,10 +253,18 @@ func TestTrustList(t *testing.T) {
 	}
 }
 
-func TestLinks(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("links need a privilege")
+// link makes a symbolic link, which takes a privilege on Windows and works everywhere else.
+func link(t *testing.T, to, name string) {
+	t.Helper()
+	if err := os.Symlink(to, name); err != nil {
+		if runtime.GOOS == "windows" {
+			t.Skip("links need a privilege")
+		}
+		t.Fatal(err)
 	}
+}
+
+func TestLinks(t *testing.T) {
 	root, outside := t.TempDir(), t.TempDir()
 	files(t, outside, map[string]string{"secret.jpg": "jpeg:8x8", "n000003/0001_01.jpg": "jpeg:8x8"})
 	files(t, root, map[string]string{"train/n000001/0001_01.jpg": "jpeg:8x8", "store/a.jpg": "jpeg:9x9"})
@@ -266,9 +274,7 @@ func TestLinks(t *testing.T) {
 		"train/n000001/0004_01.jpg": "nowhere",
 		"train/n000003":             filepath.Join(outside, "n000003"),
 	} {
-		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
-			t.Fatal(err)
-		}
+		link(t, target, filepath.Join(root, name))
 	}
 	s, m := build(t, BuildOptions{Root: root})
 	if len(m.Records) != 4 {
