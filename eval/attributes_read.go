@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vf2prep/vf2prep/internal/capped"
 )
 
 // ErrPredictions says that a file of predictions is in another format.
@@ -57,18 +58,11 @@ type Predictions struct {
 
 // LoadPredictions reads a file as [ReadPredictions] does.
 func LoadPredictions(path string) (*Predictions, error) {
-	f, err := os.Open(path)
+	f, _, err := capped.Open(path, maxPredictions, ErrPredictions)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxPredictions {
-		return nil, fmt.Errorf("%s: %d bytes, want a regular file of at most %d: %w", path, info.Size(), maxPredictions, ErrPredictions)
-	}
 	p, err := ReadPredictions(io.LimitReader(f, maxPredictions))
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", path, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vf2prep/vf2prep/cache"
 	"github.com/vf2prep/vf2prep/face"
+	"github.com/vf2prep/vf2prep/internal/capped"
 	"github.com/vf2prep/vf2prep/jpeg"
 	"github.com/vf2prep/vf2prep/shard"
 )
@@ -193,9 +194,9 @@ func isJPEG(name string) bool {
 
 // read reads an image; a path may be a key, which lacks the file's extension.
 func (a *AlignedImages) read(path string) ([]byte, error) {
-	f, err := a.root.Open(filepath.FromSlash(path))
+	f, _, err := capped.OpenIn(a.root, path, maxImage, nil)
 	if errors.Is(err, fs.ErrNotExist) && withoutExtension(path) == path {
-		f, err = a.root.Open(filepath.FromSlash(path + ".jpg"))
+		f, _, err = capped.OpenIn(a.root, path+".jpg", maxImage, nil)
 	}
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -204,12 +205,5 @@ func (a *AlignedImages) read(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxImage {
-		return nil, fmt.Errorf("%d bytes, want a regular file of at most %d", info.Size(), maxImage)
-	}
 	return io.ReadAll(io.LimitReader(f, maxImage))
 }

@@ -9,11 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/vf2prep/vf2prep/internal/capped"
 	"github.com/vf2prep/vf2prep/internal/digest"
 )
 
@@ -75,24 +75,17 @@ func OpenEmbeddings(path string) (*Embeddings, error) {
 
 // ReadEmbeddings is [OpenEmbeddings] with options.
 func ReadEmbeddings(path string, o EmbeddingsOptions) (*Embeddings, error) {
-	f, err := os.Open(path)
+	f, size, err := capped.Open(path, maxEmbeddingsFile, ErrEmbeddings)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxEmbeddingsFile {
-		return nil, fmt.Errorf("%s: %d bytes, want a regular file of at most %d: %w", path, info.Size(), int64(maxEmbeddingsFile), ErrEmbeddings)
-	}
 	var e *Embeddings
 	switch filepath.Ext(path) {
 	case ".npy":
-		e, err = readNPY(path, f, info.Size(), o)
+		e, err = readNPY(path, f, size, o)
 	case ".safetensors":
-		e, err = readTensor(path, f, info.Size(), o)
+		e, err = readTensor(path, f, size, o)
 	default:
 		err = fmt.Errorf("%s: want a name that ends in .npy or .safetensors: %w", path, ErrEmbeddings)
 	}
@@ -248,14 +241,11 @@ func readKeysBeside(path, named string) ([]string, error) {
 
 // readKeys reads one key a line; LF or CRLF, and the last line may lack its end.
 func readKeys(path string) ([]string, error) {
-	f, err := os.Open(path)
+	f, _, err := capped.Open(path, maxKeysFile, ErrEmbeddings)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > maxKeysFile {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d are read: %w", path, info.Size(), int64(maxKeysFile), ErrEmbeddings)
-	}
 	keys, err := parseKeys(io.LimitReader(f, maxKeysFile))
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w: %w", path, err, ErrEmbeddings)
@@ -322,18 +312,16 @@ func keysDigest(keys []string) string {
 	return h.String()
 }
 
+var errForeign = errors.New("no file of ours")
+
 // readSidecar reads the JSON beside an .npy. A missing one says nothing, and so does one that
 // somebody else wrote for purposes of their own.
 func readSidecar(path string) (embeddingsInfo, error) {
 	var x embeddingsInfo
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() > maxSidecar {
+	b, err := capped.Read(path, maxSidecar, errForeign)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errForeign) {
 		return x, nil
 	}
-	if err != nil {
-		return x, err
-	}
-	b, err := os.ReadFile(path)
 	if err != nil {
 		return x, err
 	}

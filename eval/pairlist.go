@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/vf2prep/vf2prep/internal/capped"
 )
 
 // PairList is pairs of images, or of videos, with the folds that they are judged in.
@@ -60,14 +61,11 @@ func (l *PairList) items() []string {
 // five or six fields between commas are YouTube Faces' splits.txt, three or four are
 // path1,path2,same[,fold]. Errors say file and line and wrap [ErrPairs].
 func OpenPairList(path string) (*PairList, error) {
-	f, err := os.Open(path)
+	f, _, err := capped.Open(path, maxPairsFile, ErrPairs)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > maxPairsFile {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d are read: %w", path, info.Size(), maxPairsFile, ErrPairs)
-	}
 	l, err := ReadPairList(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", path, err)

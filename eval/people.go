@@ -5,10 +5,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/vf2prep/vf2prep/internal/capped"
 	"github.com/vf2prep/vf2prep/internal/digest"
 )
 
@@ -79,14 +79,11 @@ const (
 // OpenIdentityList reads ids or names of people, one a line; what follows a # at the start of a
 // line or behind a blank is a comment.
 func OpenIdentityList(path string) ([]string, error) {
-	f, err := os.Open(path)
+	f, _, err := capped.Open(path, maxIdentityList, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > maxIdentityList {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d are read", path, info.Size(), maxIdentityList)
-	}
 	out, err := readIdentityList(io.LimitReader(f, maxIdentityList))
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", path, err)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/vf2prep/vf2prep/internal/capped"
 )
 
 // ErrProtocolFile says that a file is not in the format of a template protocol.
@@ -112,18 +114,11 @@ func checkFaceFile(name string) error {
 // symbolic link leads out of the root.
 func openProtocol(root *os.Root, name string, read func(io.Reader) error) error {
 	path := filepath.Join(root.Name(), filepath.FromSlash(name))
-	f, err := root.Open(filepath.FromSlash(name))
+	f, _, err := capped.OpenIn(root, name, maxProtocolFile, ErrProtocolFile)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxProtocolFile {
-		return fmt.Errorf("%s: %d bytes, want a regular file of at most %d: %w", path, info.Size(), maxProtocolFile, ErrProtocolFile)
-	}
 	if err := read(f); err != nil {
 		return fmt.Errorf("%s:%w", path, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"github.com/vf2prep/vf2prep/eval"
+	"github.com/vf2prep/vf2prep/internal/capped"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -170,18 +171,11 @@ func (f *faces) sample(name, key string) ([]byte, error) {
 
 // photo takes a face from a folder of JPEGs; no path leads out of it.
 func (f *faces) photo(path string) ([]byte, error) {
-	file, err := f.images.Open(filepath.FromSlash(path))
+	file, _, err := capped.OpenIn(f.images, path, maxPhoto, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxPhoto {
-		return nil, fmt.Errorf("%s: %d bytes, want a regular file of at most %d", path, info.Size(), maxPhoto)
-	}
 	b, err := io.ReadAll(io.LimitReader(file, maxPhoto))
 	if err != nil {
 		return nil, err

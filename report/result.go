@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"github.com/vf2prep/vf2prep/internal/capped"
 )
 
 // ErrResult says that an evaluation folder's files are not what was written.
@@ -38,7 +39,7 @@ type result struct {
 // readResult reads a folder; the error wraps fs.ErrNotExist where it holds no result.json.
 func readResult(dir string) (*result, error) {
 	path := filepath.Join(dir, "result.json")
-	text, err := readCapped(path, maxResult)
+	text, err := capped.Read(path, maxResult, ErrResult)
 	if err != nil {
 		return nil, err
 	}
@@ -54,22 +55,6 @@ func readResult(dir string) (*result, error) {
 		return nil, err
 	}
 	return r, readTable(filepath.Join(dir, "cmc.csv"), r.readCMC)
-}
-
-func readCapped(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, fmt.Errorf("%s: %d bytes, want a regular file of at most %d: %w", path, info.Size(), limit, ErrResult)
-	}
-	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // parseResult reads one flat object: text, numbers, true and false, null, and lists of text.
@@ -91,7 +76,7 @@ func parseResult(text []byte) (map[string]json.RawMessage, error) {
 
 // readTable has read take a CSV's rows after its head; a file that is not there has none.
 func readTable(path string, read func(head, row []string) error) error {
-	f, err := os.Open(path)
+	f, _, err := capped.Open(path, maxTable, ErrResult)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -99,11 +84,6 @@ func readTable(path string, read func(head, row []string) error) error {
 		return err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil {
-		return err
-	} else if info.Size() > maxTable {
-		return fmt.Errorf("%s: %d bytes, at most %d are read: %w", path, info.Size(), maxTable, ErrResult)
-	}
 	if err := parseTable(io.LimitReader(f, maxTable), read); err != nil {
 		return fmt.Errorf("%s:%w", path, err)
 	}
