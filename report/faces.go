@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/image/draw"
 
@@ -109,10 +110,15 @@ func (f *faces) show(g *group) (*eval.Section, error) {
 
 // find returns an image as a small JPEG; nil where it is not there or can't be read.
 func (f *faces) find(r *result, key string) ([]byte, error) {
-	// A result on image files may name the shards all the same, for their recipe; it has no part.
-	if part := r.text("part"); f.set != nil && part != "" && r.text("shards") == f.set.Digest() {
-		if b, err := f.sample(part, key); b != nil || err != nil {
-			return b, err
+	if f.set != nil && r.text("shards") == f.set.Digest() {
+		// The embeddings of embed --part all are of several parts, a result on image files is of none.
+		for _, part := range strings.Split(r.text("part"), ",") {
+			if _, ok := f.set.Index().Parts[part]; !ok {
+				continue
+			}
+			if b, err := f.sample(part, key); b != nil || err != nil {
+				return b, err
+			}
 		}
 	}
 	if f.images == nil {

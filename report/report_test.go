@@ -290,12 +290,14 @@ func TestFacesOfImageFiles(t *testing.T) {
 	if n := strings.Count(page, "data:image/jpeg"); n != 2 || !strings.Contains(page, "Of 1 pairs the images are not in the shards or folder given") {
 		t.Errorf("%d faces, want the two that can be read", n)
 	}
-	// With its part the same keys are samples.
-	lfw(t, e, map[string]any{"shards": digest, "part": "test"})
-	put(t, filepath.Join(e, "hardest.csv"), "a,b,same,distance\n"+key+","+key+",1,0\n")
-	page, _ = files(t, Options{Paths: []string{e}, Shards: set, Out: filepath.Join(dir, "r.html")})
-	if n := strings.Count(page, "data:image/jpeg"); n != 2 {
-		t.Errorf("%d faces of samples, want 2", n)
+	// With its part, or its parts, the same keys are samples.
+	for _, part := range []string{"test", "train,test"} {
+		lfw(t, e, map[string]any{"shards": digest, "part": part})
+		put(t, filepath.Join(e, "hardest.csv"), "a,b,same,distance\n"+key+","+key+",1,0\n")
+		page, _ = files(t, Options{Paths: []string{e}, Shards: set, Out: filepath.Join(dir, "r.html")})
+		if n := strings.Count(page, "data:image/jpeg"); n != 2 {
+			t.Errorf("part %s: %d faces of samples, want 2", part, n)
+		}
 	}
 }
 
