@@ -1,16 +1,16 @@
 package eval
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"sort"
 
+	"github.com/vf2prep/vf2prep/internal/capped"
 	"github.com/vf2prep/vf2prep/internal/progress"
 	"github.com/vf2prep/vf2prep/shard"
 )
@@ -204,31 +204,33 @@ func ListImages(dir string) ([]string, error) {
 	return out, nil
 }
 
+var errImageList = errors.New("not a list of images")
+
 // ReadImageList reads the paths of images below a folder, one a line; no path leaves the folder.
 func ReadImageList(path string) ([]string, error) {
-	f, err := os.Open(path)
+	f, _, err := capped.Open(path, maxKeysFile, errImageList)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var out []string
-	line := 0
-	s := bufio.NewScanner(io.LimitReader(f, maxKeysFile))
-	s.Buffer(make([]byte, 0, 4096), maxKey+8)
-	for s.Scan() {
-		if line++; s.Text() == "" {
-			continue
-		}
-		if err := localPath(s.Text()); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
-		}
-		out = append(out, s.Text())
-	}
-	if s.Err() != nil {
-		return nil, fmt.Errorf("%s:%d: %w", path, line+1, s.Err())
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s: lists no images", path)
+	out, err := readPaths(newTextLines(f, maxKeysFile, errImageList), maxListed, localPath)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", path, err)
 	}
 	return out, nil
+}
+
+// readPaths reads a path a line, each of which check accepts.
+func readPaths(l *textLines, most int, check func(string) error) ([]string, error) {
+	var out []string
+	for b := l.next(); b != nil; b = l.next() {
+		if len(out) == most {
+			return nil, l.failf("more than %d images", most)
+		}
+		if err := check(string(b)); err != nil {
+			return nil, l.fail(err)
+		}
+		out = append(out, string(b))
+	}
+	return out, l.end(len(out), "rows")
 }

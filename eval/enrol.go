@@ -197,16 +197,5 @@ func (r *Enrolment) rows(o TemplateOptions) (map[string][]int, error) {
 
 // readImageList reads VGGFace2's list format: "n000002/0001_01.jpg" a line.
 func readImageList(r io.Reader) ([]string, error) {
-	p := newProtocolLines(r)
-	var out []string
-	for b := p.next(); b != nil; b = p.next() {
-		if len(out) == maxTemplateLines {
-			return nil, p.fail(fmt.Errorf("more than %d images", maxTemplateLines))
-		}
-		if err := checkFaceFile(string(b)); err != nil {
-			return nil, p.fail(err)
-		}
-		out = append(out, string(b))
-	}
-	return out, p.end(len(out))
+	return readPaths(newProtocolLines(r), maxTemplateLines, checkFaceFile)
 }

@@ -48,7 +48,7 @@ func ReadFaces(r io.Reader) ([]Face, error) {
 			}
 		}
 		if len(out) == maxProtocolFaces {
-			return nil, p.fail(fmt.Errorf("more than %d faces", maxProtocolFaces))
+			return nil, p.failf("more than %d faces", maxProtocolFaces)
 		}
 		face, err := c.face(f)
 		if err != nil {
@@ -57,7 +57,7 @@ func ReadFaces(r io.Reader) ([]Face, error) {
 		face.Line = p.line
 		out = append(out, face)
 	}
-	return out, p.end(len(out))
+	return out, p.end(len(out), "rows")
 }
 
 // columnsOf takes the columns from a head, or from the number of fields where the first line
@@ -121,10 +121,10 @@ func ReadFaceMedia(r io.Reader) ([]Face, error) {
 	for b := p.next(); b != nil; b = p.next() {
 		f := bytes.Fields(b)
 		if len(f) != 3 {
-			return nil, p.fail(fmt.Errorf("%d fields, want image, template and medium", len(f)))
+			return nil, p.failf("%d fields, want image, template and medium", len(f))
 		}
 		if len(out) == maxProtocolFaces {
-			return nil, p.fail(fmt.Errorf("more than %d faces", maxProtocolFaces))
+			return nil, p.failf("more than %d faces", maxProtocolFaces)
 		}
 		face := Face{Subject: -1, File: string(f[0]), Sighting: -1, Line: p.line}
 		err := checkFaceFile(face.File)
@@ -139,5 +139,5 @@ func ReadFaceMedia(r io.Reader) ([]Face, error) {
 		}
 		out = append(out, face)
 	}
-	return out, p.end(len(out))
+	return out, p.end(len(out), "rows")
 }

@@ -23,7 +23,7 @@ func ReadComparisons(r io.Reader) ([]TemplatePair, error) {
 		first = false
 		f := commaFields(b)
 		if len(f) != 2 {
-			return nil, p.fail(fmt.Errorf("%d fields, want two template ids", len(f)))
+			return nil, p.failf("%d fields, want two template ids", len(f))
 		}
 		if head {
 			continue
@@ -34,7 +34,7 @@ func ReadComparisons(r io.Reader) ([]TemplatePair, error) {
 		}
 		out = append(out, pair)
 	}
-	return out, p.end(len(out))
+	return out, p.end(len(out), "rows")
 }
 
 // ReadTemplatePairs reads a *_template_pair_label.txt of IJB-B or IJB-C: lines "template template
@@ -46,7 +46,7 @@ func ReadTemplatePairs(r io.Reader) ([]TemplatePair, error) {
 	for b := p.next(); b != nil; b = p.next() {
 		f := bytes.Fields(b)
 		if len(f) != 3 {
-			return nil, p.fail(fmt.Errorf("%d fields, want template, template and label", len(f)))
+			return nil, p.failf("%d fields, want template, template and label", len(f))
 		}
 		pair, err := templatePair(string(f[0]), string(f[1]), len(out))
 		if err != nil {
@@ -57,11 +57,11 @@ func ReadTemplatePairs(r io.Reader) ([]TemplatePair, error) {
 			pair.Genuine = true
 		case "0":
 		default:
-			return nil, p.fail(fmt.Errorf("label: %.40q, want 0 or 1", f[2]))
+			return nil, p.failf("label: %.40q, want 0 or 1", f[2])
 		}
 		out = append(out, pair)
 	}
-	return out, p.end(len(out))
+	return out, p.end(len(out), "rows")
 }
 
 func templatePair(a, b string, n int) (TemplatePair, error) {

@@ -1,12 +1,9 @@
 package eval
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -53,58 +50,29 @@ type Pairs struct {
 //
 // G. B. Huang et al., LFW, 2007: README of pairs.txt, pairsDevTrain.txt and pairsDevTest.txt.
 func ReadPairs(r io.Reader) (*Pairs, error) {
-	p := &pairsReader{s: bufio.NewScanner(io.LimitReader(r, maxPairsFile+1))}
-	p.s.Buffer(make([]byte, 0, 4096), 1<<16)
+	p := pairsReader{newTextLines(r, maxPairsFile, ErrPairs)}
 	out, err := p.read()
+	if stopped := p.end(1, "pairs"); stopped != nil { // which explains what read found lacking
+		return nil, stopped
+	}
 	if err != nil {
-		if p.s.Err() != nil {
-			err = p.s.Err()
-		}
-		return nil, fmt.Errorf("%d: %w: %w", p.line, err, ErrPairs)
+		return nil, p.fail(err)
 	}
 	return out, nil
 }
 
-// OpenPairs reads a pairs file by name; errors begin with its name.
-func OpenPairs(path string) (*Pairs, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > maxPairsFile {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d are read: %w", path, info.Size(), maxPairsFile, ErrPairs)
-	}
-	p, err := ReadPairs(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s:%w", path, err)
-	}
-	return p, nil
-}
-
-type pairsReader struct {
-	s     *bufio.Scanner
-	line  int
-	bytes int
-}
+type pairsReader struct{ *textLines }
 
 // fields returns the next line's fields, nil at the end.
-func (p *pairsReader) fields() []string {
-	for p.s.Scan() {
-		p.line++
-		b := p.s.Bytes()
-		p.bytes += len(b) + 1
-		if p.line == 1 {
-			b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
-		}
-		if f := strings.Fields(string(b)); len(f) > 0 {
-			return f
-		}
+func (p pairsReader) fields() []string {
+	b := p.next()
+	if b == nil {
+		return nil
 	}
-	return nil
+	return strings.Fields(string(b))
 }
 
-func (p *pairsReader) read() (*Pairs, error) {
+func (p pairsReader) read() (*Pairs, error) {
 	head := p.fields()
 	if head == nil {
 		return nil, errors.New("empty file, want a first line of one or two numbers")
@@ -145,12 +113,6 @@ func (p *pairsReader) read() (*Pairs, error) {
 	}
 	if f := p.fields(); f != nil {
 		return nil, fmt.Errorf("more pairs than the %d that the first line says", len(out.Pairs))
-	}
-	if p.s.Err() != nil {
-		return nil, p.s.Err()
-	}
-	if p.bytes > maxPairsFile+1 {
-		return nil, fmt.Errorf("more than %d bytes", maxPairsFile)
 	}
 	return out, nil
 }

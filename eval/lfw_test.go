@@ -84,12 +84,12 @@ func TestReadPairsRefuses(t *testing.T) {
 	}
 }
 
-func TestOpenPairsReadsLFW(t *testing.T) {
-	p, err := OpenPairs(filepath.Join(dataDir(t, "lfw_folds1-5"), "pairs.txt"))
+func TestOpenPairListReadsLFW(t *testing.T) {
+	p, err := OpenPairList(filepath.Join(dataDir(t, "lfw_folds1-5"), "pairs.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	images := map[ImageRef]bool{}
+	images := map[string]bool{}
 	count := map[bool]int{}
 	for _, pair := range p.Pairs {
 		images[pair.A], images[pair.B] = true, true

@@ -20,54 +20,48 @@ import (
 // own; in both cases a genuine pair makes one person of its two.
 func readPairsCSV(r io.Reader) (*PairList, error) {
 	l := &PairList{Protocol: ProtocolPairs}
-	t := newTableLines(r)
+	t := newTextLines(r, maxPairsFile, ErrPairs)
 	columns := 0
 	folds := map[int]int{}
-	for {
-		f, err := t.next()
-		if err != nil {
-			return nil, err
-		}
-		if f == nil {
-			break
-		}
+	for b := t.next(); b != nil; b = t.next() {
+		f := commaFields(b)
 		if columns == 0 {
 			columns = len(f)
 			if columns != 3 && columns != 4 {
-				return nil, t.wrong("%d fields, want path1,path2,same or path1,path2,same,fold", columns)
+				return nil, t.failf("%d fields, want path1,path2,same or path1,path2,same,fold", columns)
 			}
 			if strings.EqualFold(f[2], "same") {
 				continue
 			}
 		}
 		if len(f) != columns {
-			return nil, t.wrong("%d fields, want %d as in the first line", len(f), columns)
+			return nil, t.failf("%d fields, want %d as in the first line", len(f), columns)
 		}
 		same, ok := sameFlag(f[2])
 		if !ok {
-			return nil, t.wrong("same: %.40q is neither 0 nor 1", f[2])
+			return nil, t.failf("same: %.40q is neither 0 nor 1", f[2])
 		}
 		p := ListedPair{A: f[0], B: f[1], Genuine: same, Line: t.line}
 		for _, path := range f[:2] {
 			if err := localPath(path); err != nil {
-				return nil, t.wrong("%w", err)
+				return nil, t.fail(err)
 			}
 		}
 		if columns == 4 {
+			var err error
 			if p.Fold, err = strconv.Atoi(f[3]); err != nil {
-				return nil, t.wrong("fold %.40q is not a whole number", f[3])
+				return nil, t.failf("fold %.40q is not a whole number", f[3])
 			}
 		}
 		if folds[p.Fold] = 0; len(folds) > maxFolds {
-			return nil, t.wrong("more than %d folds", maxFolds)
+			return nil, t.failf("more than %d folds", maxFolds)
 		}
-		if len(l.Pairs) == maxPairs {
-			return nil, t.wrong("more than %d pairs", maxPairs)
+		if err := l.add(t, p); err != nil {
+			return nil, err
 		}
-		l.Pairs = append(l.Pairs, p)
 	}
-	if len(l.Pairs) == 0 {
-		return nil, t.wrong("no pairs")
+	if err := t.end(len(l.Pairs), "pairs"); err != nil {
+		return nil, err
 	}
 	var order []int
 	for f := range folds {

@@ -3,10 +3,8 @@ package eval
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/vf2prep/vf2prep/internal/capped"
@@ -104,61 +102,12 @@ func (p *Pairs) list() *PairList {
 	return l
 }
 
-// tableLines yields the fields between commas of each line that is not blank, with blanks around
-// them taken off, and its number from 1.
-type tableLines struct {
-	s     *bufio.Scanner
-	line  int
-	bytes int
-}
-
-func newTableLines(r io.Reader) *tableLines {
-	t := &tableLines{s: bufio.NewScanner(r)}
-	t.s.Buffer(make([]byte, 0, 4096), 1<<14)
-	return t
-}
-
-// next returns nil at the end.
-func (t *tableLines) next() ([]string, error) {
-	for t.s.Scan() {
-		t.line++
-		b := t.s.Bytes()
-		if t.bytes += len(b) + 1; t.bytes > maxPairsFile+1 {
-			return nil, fmt.Errorf("%d: more than %d bytes: %w", t.line, maxPairsFile, ErrPairs)
-		}
-		if t.line == 1 {
-			b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
-		}
-		if len(bytes.TrimSpace(b)) == 0 {
-			continue
-		}
-		f := strings.Split(string(b), ",")
-		for i := range f {
-			f[i] = strings.TrimSpace(f[i])
-		}
-		return f, nil
+// add appends a pair that was read.
+func (l *PairList) add(t *textLines, p ListedPair) error {
+	if len(l.Pairs) == maxPairs {
+		return t.failf("more than %d pairs", maxPairs)
 	}
-	if t.s.Err() != nil {
-		return nil, fmt.Errorf("%d: %w: %w", t.line+1, t.s.Err(), ErrPairs)
-	}
-	return nil, nil
-}
-
-// wrong is an error in the line read last.
-func (t *tableLines) wrong(format string, args ...any) error {
-	return fmt.Errorf("%d: %w: %w", t.line, fmt.Errorf(format, args...), ErrPairs)
-}
-
-// localPath lets no path through that would leave the folder of images.
-func localPath(p string) error {
-	switch {
-	case p == "":
-		return errors.New("an empty path")
-	case len(p) > maxKey:
-		return fmt.Errorf("a path of %d bytes, at most %d are read", len(p), maxKey)
-	case strings.ContainsAny(p, "\\\x00") || !filepath.IsLocal(filepath.FromSlash(p)) || p == ".":
-		return fmt.Errorf("path %.60q is not below the folder of images", p)
-	}
+	l.Pairs = append(l.Pairs, p)
 	return nil
 }
 

@@ -1,8 +1,6 @@
 package eval
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -27,66 +25,8 @@ const (
 	maxFaceFile      = 1000 // bytes of a file's name
 )
 
-// protocolLines reads a text line by line. LF, CRLF, a byte order mark, blank lines and spaces
-// around a line are accepted.
-type protocolLines struct {
-	s    *bufio.Scanner
-	line int
-	size int64
-}
-
-func newProtocolLines(r io.Reader) *protocolLines {
-	p := &protocolLines{s: bufio.NewScanner(io.LimitReader(r, maxProtocolFile+1))}
-	p.s.Buffer(make([]byte, 0, 4096), 1<<16)
-	return p
-}
-
-// next returns the next line that is not blank, nil at the end; it is valid until the next call.
-func (p *protocolLines) next() []byte {
-	for p.s.Scan() {
-		p.line++
-		b := p.s.Bytes()
-		p.size += int64(len(b)) + 1
-		if p.line == 1 {
-			b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
-		}
-		if b = bytes.TrimSpace(b); len(b) > 0 {
-			return b
-		}
-	}
-	return nil
-}
-
-// fail says where an error is.
-func (p *protocolLines) fail(err error) error {
-	return fmt.Errorf("%d: %w: %w", p.line, err, ErrProtocolFile)
-}
-
-// end returns the error that stopped the reading, or none at the file's end; n is the rows read.
-func (p *protocolLines) end(n int) error {
-	switch {
-	case p.s.Err() != nil:
-		p.line++
-		return p.fail(p.s.Err())
-	case p.size > maxProtocolFile:
-		return p.fail(fmt.Errorf("more than %d bytes", maxProtocolFile))
-	case n == 0:
-		return p.fail(errors.New("no rows"))
-	}
-	return nil
-}
-
-// commaFields splits a line of CSV; the fields of these formats hold no commas.
-func commaFields(b []byte) []string {
-	f := strings.Split(string(b), ",")
-	for i, s := range f {
-		s = strings.TrimSpace(s)
-		if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-			s = strings.TrimSpace(s[1 : len(s)-1])
-		}
-		f[i] = s
-	}
-	return f
+func newProtocolLines(r io.Reader) *textLines {
+	return newTextLines(r, maxProtocolFile, ErrProtocolFile)
 }
 
 func protocolID(s, what string) (int, error) {

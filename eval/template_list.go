@@ -55,7 +55,7 @@ func ReadTemplateList(r io.Reader) (*TemplateList, error) {
 	n := 0
 	for b := p.next(); b != nil; b = p.next() {
 		if n == maxTemplateLines {
-			return nil, p.fail(fmt.Errorf("more than %d images", maxTemplateLines))
+			return nil, p.failf("more than %d images", maxTemplateLines)
 		}
 		name := string(bytes.Fields(b)[0])
 		if err := checkFaceFile(name); err != nil {
@@ -63,14 +63,14 @@ func ReadTemplateList(r io.Reader) (*TemplateList, error) {
 		}
 		id, _, ok := strings.Cut(name, "/")
 		if !ok || id == "" || strings.Count(name, "/") != 1 {
-			return nil, p.fail(fmt.Errorf("%.60q, want identity/image.jpg", name))
+			return nil, p.failf("%.60q, want identity/image.jpg", name)
 		}
 		if last := len(l.Identities) - 1; last < 0 || l.Identities[last] != id {
 			if seen[id] {
-				return nil, p.fail(fmt.Errorf("identity %.40s again; want its images together", id))
+				return nil, p.failf("identity %.40s again; want its images together", id)
 			}
 			if err := l.checkLast(); err != nil {
-				return nil, p.fail(fmt.Errorf("before this line: %w", err))
+				return nil, p.failf("before this line: %w", err)
 			}
 			seen[id] = true
 			l.Identities, l.Images = append(l.Identities, id), append(l.Images, nil)
@@ -79,7 +79,7 @@ func ReadTemplateList(r io.Reader) (*TemplateList, error) {
 		l.Images[last] = append(l.Images[last], name)
 		n++
 	}
-	if err := p.end(n); err != nil {
+	if err := p.end(n, "rows"); err != nil {
 		return nil, err
 	}
 	if err := l.checkLast(); err != nil {

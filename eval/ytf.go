@@ -18,49 +18,42 @@ import (
 // similarity", CVPR 2011.
 func readSplits(r io.Reader) (*PairList, error) {
 	l := &PairList{Protocol: ProtocolYTF, Videos: true}
-	t := newTableLines(r)
-	for {
-		f, err := t.next()
-		if err != nil {
-			return nil, err
-		}
-		if f == nil {
-			break
-		}
+	t := newTextLines(r, maxPairsFile, ErrPairs)
+	for b := t.next(); b != nil; b = t.next() {
+		f := commaFields(b)
 		if len(l.Pairs) == 0 && strings.HasPrefix(strings.ToLower(f[0]), "split") {
 			continue
 		}
 		if len(f) != 5 && len(f) != 6 {
-			return nil, t.wrong("%d fields, want split, pair, first name, second name, is same, is same name", len(f))
+			return nil, t.failf("%d fields, want split, pair, first name, second name, is same, is same name", len(f))
 		}
 		split, err := number(f[0], "split", maxFolds)
 		if err != nil {
-			return nil, t.wrong("%w", err)
+			return nil, t.fail(err)
 		}
 		if _, err := strconv.Atoi(f[1]); err != nil {
-			return nil, t.wrong("pair %.40q is not a number", f[1])
+			return nil, t.failf("pair %.40q is not a number", f[1])
 		}
 		same, ok := sameFlag(f[4])
 		if !ok {
-			return nil, t.wrong("is same: %.40q is neither 0 nor 1", f[4])
+			return nil, t.failf("is same: %.40q is neither 0 nor 1", f[4])
 		}
 		p := ListedPair{A: f[2], B: f[3], Genuine: same, Fold: split - 1, Line: t.line}
 		for i, to := range []*string{&p.PersonA, &p.PersonB} {
 			name := f[2+i]
 			person, video, ok := strings.Cut(name, "/")
 			if err := localPath(name); err != nil || !ok || person == "" || video == "" || strings.Contains(video, "/") || video == ".." || person == ".." {
-				return nil, t.wrong("%.60q is no Person/video", name)
+				return nil, t.failf("%.60q is no Person/video", name)
 			}
 			*to = person
 		}
-		if len(l.Pairs) == maxPairs {
-			return nil, t.wrong("more than %d pairs", maxPairs)
+		if err := l.add(t, p); err != nil {
+			return nil, err
 		}
-		l.Pairs = append(l.Pairs, p)
 		l.Folds = max(l.Folds, split)
 	}
-	if len(l.Pairs) == 0 {
-		return nil, t.wrong("no pairs")
+	if err := t.end(len(l.Pairs), "pairs"); err != nil {
+		return nil, err
 	}
 	return l, nil
 }
