@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -70,15 +71,17 @@ func grouped(results []*result, compare, separate bool) ([]*group, error) {
 next:
 	for _, r := range results {
 		for _, g := range out {
-			if differs(g.first(), r) == "" {
+			if !slices.ContainsFunc(g.results, func(member *result) bool { return differs(member, r) != "" }) {
 				g.results = append(g.results, r)
 				continue next
 			}
 		}
 		for _, g := range out {
-			a := g.first()
-			if !separate && (a.protocol() == r.protocol() || compare && a.kind() == r.kind()) {
+			for _, a := range g.results {
 				name := differs(a, r)
+				if separate || name == "" || a.protocol() != r.protocol() && !(compare && a.kind() == r.kind()) {
+					continue
+				}
 				return nil, fmt.Errorf("%w: %s and %s differ in %s: %s and %s", ErrProtocol, a.called(), r.called(), name, a.shown(name), r.shown(name))
 			}
 		}

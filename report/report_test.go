@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
 	"image"
 	"image/jpeg"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -196,6 +198,26 @@ func TestResultsOfOtherProtocolsAreRefused(t *testing.T) {
 	o.Compare = false
 	if page, _ := files(t, o); !strings.Contains(page, "Training, other data") {
 		t.Error("runs on other splits share a section")
+	}
+}
+
+// A system that says no ages stands beside any, but two that judged other ages do not stand beside one another.
+func TestAllOfAGroupAgree(t *testing.T) {
+	dir := t.TempDir()
+	var paths []string
+	for name, n := range map[string]int{"a": 0, "b": 100, "c": 90} {
+		path := filepath.Join(dir, name)
+		put(t, filepath.Join(path, "result.json"), fmt.Sprintf(`{"protocol":"attributes","label_digest":"x","age_mae":5,"age_n":%d,"gender_n":7}`, n))
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	o := Options{Paths: paths, Out: filepath.Join(dir, "r.html")}
+	if _, err := Write(o); !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), "b (attributes) and c (attributes) differ in age_n: 100 and 90") {
+		t.Errorf("three systems: %v", err)
+	}
+	o.Separate = true
+	if r, err := Write(o); err != nil || len(r.Questions) != 2 || len(r.Questions[0].Results) != 2 {
+		t.Errorf("three systems, separate: %+v, %v", r, err)
 	}
 }
 
