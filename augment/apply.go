@@ -35,9 +35,19 @@ type choice struct {
 	brightness, contrast, saturation int32 // 256 is no change
 	grey, blur                       bool
 	sigma                            int // 1/16 pixel
+	turn                             affine
+	erase                            bool
+	hole                             [4]int // first row and column, rows, columns of what is erased
 }
 
-// choose draws everything, always in the same order and number.
+// plain says that the choice is a window of h rows and w columns, perhaps mirrored, alone.
+func (c *choice) plain(h, w, ch, cw int) bool {
+	return c.brightness == 256 && c.contrast == 256 && c.saturation == 256 && !c.grey && !c.blur && !c.erase &&
+		c.turn.none() && c.y >= 0 && c.y+ch <= h && c.x >= 0 && c.x+cw <= w
+}
+
+// choose draws everything, always in the same order and number. What is added to it is drawn last,
+// so that a pipeline without it does what it did.
 func (p *Pipeline) choose(h, w, ch, cw int, seed uint64, epoch int, key string) choice {
 	r := rng.Stream(seed, "augment", epoch, key)
 	var c choice
@@ -52,8 +62,22 @@ func (p *Pipeline) choose(h, w, ch, cw int, seed uint64, epoch int, key string) 
 	c.grey = r.Bool(p.Monochrome)
 	c.blur = r.Bool(p.Blur)
 	c.sigma = int(math.Floor(float64(16*r.Between(p.SigmaLow, p.SigmaHigh)) + 0.5))
+	zoom := 1.0
+	if u := r.Float64(); p.ZoomHigh > 0 {
+		zoom = p.ZoomLow + float64((p.ZoomHigh-p.ZoomLow)*u)
+	}
+	c.turn = turned(zoom, r.Between(-p.Rotate, p.Rotate))
+	c.erase = r.Bool(p.Erase)
+	for i, side := range [2]int{ch, cw} {
+		n := max(1, int(math.Floor(float64(float64(side)*r.Between(minHole, maxHole))+0.5)))
+		c.hole[i] = int(float64(r.Float64() * float64(side-n+1)))
+		c.hole[2+i] = n
+	}
 	return c
 }
+
+// minHole and maxHole are shares of a picture's sides.
+const minHole, maxHole = 0.125, 0.5
 
 // Apply writes the changed sample src of c planes, h rows and w columns to dst, whose length is
 // that of [Pipeline.OutputShape]; the two must not overlap. The result depends on the arguments
@@ -72,13 +96,20 @@ func (p *Pipeline) Apply(dst, src []uint8, c, h, w int, seed uint64, epoch int, 
 }
 
 func (p *Pipeline) apply(dst, src []uint8, c, h, w, ch, cw int, do choice) {
-	crop(dst, src, c, h, w, ch, cw, do.y, do.x, do.flip)
+	if do.turn.none() {
+		crop(dst, src, c, h, w, ch, cw, do.y, do.x, do.flip)
+	} else {
+		do.turn.crop(dst, src, c, h, w, ch, cw, do.y, do.x, do.flip)
+	}
 	jitter(dst, c, ch*cw, do.brightness, do.contrast, do.saturation)
 	if do.grey {
 		monochrome(dst, c, ch*cw)
 	}
 	if do.blur {
 		blur(dst, c, ch, cw, do.sigma)
+	}
+	if do.erase {
+		erase(dst, c, ch, cw, do.hole)
 	}
 }
 

@@ -269,6 +269,8 @@ func TestParse(t *testing.T) {
 		"blur=0.1,flip=1":                 "flip=1,blur=0.1",
 		"sigma=1,blur=0.5":                "blur=0.5,sigma=1-1",
 		"brightness=0.1":                  "brightness=0.1",
+		"erase=0.25,rotate=10,zoom=0.9-2": "zoom=0.9-2,rotate=10,erase=0.25",
+		"zoom=1.5,pad=0":                  "zoom=1.5-1.5",
 		"jitter=0.2,monochrome=0.2,pad=4": "pad=4,jitter=0.2,monochrome=0.2",
 	} {
 		p, err := Parse(spec)
@@ -284,7 +286,12 @@ func TestParse(t *testing.T) {
 		"crop=99999":                "rows x columns",
 		"pad=-1":                    "want 0 to",
 		"sigma=2-1":                 "want pixels",
-		"zoom=3":                    "unknown",
+		"shear=3":                   "unknown",
+		"zoom=0.1-1":                "want factors",
+		"zoom=1.2-0.9":              "want factors",
+		"zoom=nan":                  "want factors",
+		"rotate=90":                 "0 to 45 degrees",
+		"erase=-1":                  "want 0 to 1",
 		"flip=1,flip=1":             "twice",
 		"jitter=0.1,saturation=0.1": "either",
 	} {
@@ -297,6 +304,7 @@ func TestParse(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(everything)
 	f.Add("flip=0.5,brightness=0.25,contrast=1e-3")
+	f.Add("zoom=0.9-1.1,rotate=10,erase=0.25")
 	f.Fuzz(func(t *testing.T, spec string) {
 		p, err := Parse(spec)
 		if err != nil {
@@ -327,7 +335,7 @@ func TestCheck(t *testing.T) {
 
 func BenchmarkApply(b *testing.B) {
 	src := sample(3 * 112 * 112)
-	for _, spec := range []string{"none", "flip=1", "flip=0.5,crop=96x96", "monochrome=1", "jitter=0.2", "blur=1", "flip=0.5,monochrome=0.2,jitter=0.2,blur=0.1"} {
+	for _, spec := range []string{"none", "flip=1", "flip=0.5,crop=96x96", "monochrome=1", "jitter=0.2", "blur=1", "zoom=0.9-1.1,rotate=10", "erase=1", "flip=0.5,monochrome=0.2,jitter=0.2,blur=0.1"} {
 		p := parse(b, spec)
 		c, h, w := p.OutputShape(3, 112, 112)
 		dst := make([]uint8, c*h*w)

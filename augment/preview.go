@@ -68,17 +68,25 @@ func (p *Pipeline) singles(h, w int) []single {
 	if window.Pad > 0 {
 		cropName += fmt.Sprintf(" pad %d", window.Pad)
 	}
-	return []single{
+	list := []single{
 		{"flip", Pipeline{Flip: 1}, q.Flip == 0},
 		{cropName, window, q.CropH == 0 && q.Pad == 0},
 		{"monochrome", Pipeline{Monochrome: 1}, q.Monochrome == 0},
 		{colour.String(), colour, none},
 		{"blur " + number(sigma.SigmaLow) + "-" + number(sigma.SigmaHigh), sigma, q.Blur == 0},
 	}
+	turn := Pipeline{ZoomLow: q.ZoomLow, ZoomHigh: q.ZoomHigh, Rotate: q.Rotate}
+	if turn != (Pipeline{}) {
+		list = append(list, single{turn.String(), turn, false})
+	}
+	if q.Erase > 0 {
+		list = append(list, single{"erase", Pipeline{Erase: 1}, false})
+	}
+	return list
 }
 
 // WritePreview draws a contact sheet: a sample a row, first as it is, then flipped, cropped,
-// grey, with other colours and blurred, then as training sees it in the first epochs. The same
+// grey, with other colours, blurred and, if the pipeline does so, turned and erased, then as training sees it in the first epochs. The same
 // arguments give the same file.
 func WritePreview(ctx context.Context, o PreviewOptions) (*Preview, error) {
 	set, err := shard.Open(o.Shards)

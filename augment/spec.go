@@ -19,12 +19,18 @@ type Pipeline struct {
 	Blur         float64 // probability
 	SigmaLow     float64 // pixels
 	SigmaHigh    float64
+	ZoomLow      float64 // factor of enlargement about the window's middle; 0 and 0 are none
+	ZoomHigh     float64
+	Rotate       float64 // degrees, to either side
+	Erase        float64 // probability
 }
 
 const (
 	maxSide = 8192 // of a crop, pixels
 	maxPad  = 1024
 	maxSig  = 5 // pixels
+	maxZoom = 4 // and 1/maxZoom is the least
+	maxTurn = 45
 
 	defaultSigmaLow, defaultSigmaHigh = 0.5, 1.5
 )
@@ -85,9 +91,22 @@ func (p *Pipeline) set(name, value string) (err error) {
 	case "blur":
 		p.Blur, err = share(value)
 	case "sigma":
-		p.SigmaLow, p.SigmaHigh, err = span(value)
+		p.SigmaLow, p.SigmaHigh, err = span(value, 0, maxSig, "pixels such as 0.5-1.5")
+	case "zoom":
+		p.ZoomLow, p.ZoomHigh, err = span(value, 1./maxZoom, maxZoom, "factors such as 0.9-1.3")
+		if p.ZoomLow == 1 && p.ZoomHigh == 1 {
+			p.ZoomLow, p.ZoomHigh = 0, 0
+		}
+	case "rotate":
+		p.Rotate, err = strconv.ParseFloat(value, 64)
+		if err != nil || !(p.Rotate >= 0 && p.Rotate <= maxTurn) {
+			return fmt.Errorf("%q, want 0 to %d degrees", value, maxTurn)
+		}
+		p.Rotate = math.Abs(p.Rotate)
+	case "erase":
+		p.Erase, err = share(value)
 	default:
-		return fmt.Errorf("unknown, want flip, crop, pad, jitter, brightness, contrast, saturation, monochrome, blur or sigma")
+		return fmt.Errorf("unknown, want flip, crop, pad, zoom, rotate, jitter, brightness, contrast, saturation, monochrome, blur, sigma or erase")
 	}
 	return err
 }
@@ -113,15 +132,16 @@ func size(s string) (h, w int, err error) {
 	return h, w, nil
 }
 
-func span(s string) (lo, hi float64, err error) {
+// span reads two numbers above 0, within least and most.
+func span(s string, least, most float64, want string) (lo, hi float64, err error) {
 	a, b, two := strings.Cut(s, "-")
 	if !two {
 		b = a
 	}
 	lo, errLo := strconv.ParseFloat(a, 64)
 	hi, errHi := strconv.ParseFloat(b, 64)
-	if errLo != nil || errHi != nil || !(lo > 0 && lo <= hi && hi <= maxSig) {
-		return 0, 0, fmt.Errorf("%q, want pixels such as 0.5-1.5, at most %d", s, maxSig)
+	if errLo != nil || errHi != nil || !(lo > 0 && lo >= least && lo <= hi && hi <= most) {
+		return 0, 0, fmt.Errorf("%q, want %s, at most %g", s, want, most)
 	}
 	return lo, hi, nil
 }
@@ -144,6 +164,10 @@ func (p *Pipeline) String() string {
 	if p.Pad > 0 {
 		out = append(out, "pad="+strconv.Itoa(p.Pad))
 	}
+	if p.ZoomHigh > 0 {
+		out = append(out, "zoom="+number(p.ZoomLow)+"-"+number(p.ZoomHigh))
+	}
+	add("rotate", p.Rotate)
 	if p.Brightness == p.Contrast && p.Contrast == p.Saturation {
 		add("jitter", p.Brightness)
 	} else {
@@ -156,6 +180,7 @@ func (p *Pipeline) String() string {
 	if p.Blur > 0 && (p.SigmaLow != defaultSigmaLow || p.SigmaHigh != defaultSigmaHigh) {
 		out = append(out, "sigma="+number(p.SigmaLow)+"-"+number(p.SigmaHigh))
 	}
+	add("erase", p.Erase)
 	if len(out) == 0 {
 		return "none"
 	}

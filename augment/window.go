@@ -9,9 +9,7 @@ func (p *Pipeline) Window(h, w int, seed uint64, epoch int, key string) (y, x in
 	}
 	_, ch, cw := p.OutputShape(1, h, w)
 	do := p.choose(h, w, ch, cw, seed, epoch, key)
-	only = do.brightness == 256 && do.contrast == 256 && do.saturation == 256 && !do.grey && !do.blur &&
-		do.y >= 0 && do.y+ch <= h && do.x >= 0 && do.x+cw <= w
-	return do.y, do.x, do.flip, only
+	return do.y, do.x, do.flip, do.plain(h, w, ch, cw)
 }
 
 // CenterWindow returns where the window of [Pipeline.Center] begins: row y, column x.

@@ -19,7 +19,7 @@ func TestWindowIsWhatApplyDoes(t *testing.T) {
 	for spec, always := range map[string]bool{
 		"none": true, "flip=0.5": true, "crop=9x8": true, "flip=0.5,crop=9x8": true,
 		"flip=0.5,crop=9x8,pad=3": false, "flip=0.5,monochrome=0.5": false, "jitter=0.1": false,
-		"crop=5x5,blur=0.3": false, "saturation=0.2,flip=1": false,
+		"crop=5x5,blur=0.3": false, "saturation=0.2,flip=1": false, "rotate=5": false, "zoom=1-1.2": false, "erase=0.5": false,
 	} {
 		p, err := Parse(spec)
 		if err != nil {

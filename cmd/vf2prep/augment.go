@@ -21,7 +21,8 @@ training sees it in its first epochs. The same flags give the same file.
 
 --augment names what is in use: flip=0.5 and blur=0.1, monochrome=0.2 are probabilities,
 crop=224x224 is rows x columns, pad=8 and sigma=0.5-1.5 are pixels, jitter=0.2 (or brightness=,
-contrast=, saturation=) changes by a factor of 0.8 to 1.2.
+contrast=, saturation=) changes by a factor of 0.8 to 1.2, zoom=0.9-1.3 enlarges by factors,
+rotate=10 turns by degrees to either side, erase=0.25 is the probability that a rectangle turns grey.
 
 Examples:
   vf2prep augment preview --shards shards/ --out preview.png
@@ -32,7 +33,7 @@ Examples:
 				&cli.StringFlag{Name: "part", Value: "train", Usage: "train, val or test"},
 				&cli.StringFlag{Name: "augment", Value: "flip=0.5,monochrome=0.2,jitter=0.2,blur=0.1", Usage: "what is in use, or none"},
 				&cli.IntFlag{Name: "rows", Value: 8, Usage: "number of samples"},
-				&cli.IntFlag{Name: "columns", Value: 9, Usage: "pictures of each: the original, five single changes, then all together"},
+				&cli.IntFlag{Name: "columns", Value: 9, Usage: "pictures of each: the original, each change alone, then all together"},
 				&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "another number, other samples and changes"},
 			},
 			Action: e.augmentPreview,
