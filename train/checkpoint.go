@@ -72,10 +72,6 @@ type file struct {
 // directory of another name, synced, and renamed. Then older checkpoints go. After an error the
 // older ones are as they were.
 func writeCheckpoint(run string, at place, files []file) error {
-	older, _, err := checkpoints(run)
-	if err != nil {
-		return err
-	}
 	pending := filepath.Join(run, pendingName)
 	if err := os.RemoveAll(pending); err != nil {
 		return err
@@ -98,12 +94,24 @@ func writeCheckpoint(run string, at place, files []file) error {
 	if err := atomicfile.SyncDir(run); err != nil {
 		return err
 	}
-	for _, p := range older {
+	return removeOlder(run, at)
+}
+
+// removeOlder leaves one checkpoint of a run, and nothing half written.
+func removeOlder(run string, keep place) error {
+	all, _, err := checkpoints(run)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p == keep {
+			continue
+		}
 		if err := os.RemoveAll(p.dir(run)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return os.RemoveAll(filepath.Join(run, pendingName))
 }
 
 func writeSynced(path string, fill func(io.Writer) error) error {

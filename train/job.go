@@ -137,6 +137,10 @@ func (j *job) open() error {
 		if s != nil {
 			j.state, j.spent = s, s.AllTime
 			j.saved, j.isSaved = place{s.Epoch, s.Step}, true
+			// A kill between a checkpoint's last name and the end of the one before leaves both.
+			if err := removeOlder(j.o.Out, j.saved); err != nil {
+				return err
+			}
 		}
 	}
 	if old == nil || old.Config.Epochs != c.Epochs {

@@ -130,6 +130,29 @@ func waitForLock(t *testing.T, run string) {
 	t.Fatal("the run never began")
 }
 
+// A run that is killed when its newest checkpoint has its name and the one before is not gone yet
+// leaves nothing of that behind when it is run again, finished or not.
+func TestOlderCheckpointsGo(t *testing.T) {
+	o := usual(t)
+	o.Epochs = 2
+	mustRun(t, o)
+	want := outcome(t, o.Out)
+	all, newest, err := checkpoints(o.Out)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("checkpoints %v, %v, want one", all, err)
+	}
+	for _, dir := range []string{place{newest.epoch - 1, 3}.dir(o.Out), filepath.Join(o.Out, pendingName)} {
+		if err := os.CopyFS(dir, os.DirFS(newest.dir(o.Out))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustRun(t, o)
+	equal(t, "with an older checkpoint", outcome(t, o.Out), want)
+	if _, err := os.Lstat(filepath.Join(o.Out, pendingName)); err == nil {
+		t.Error("a checkpoint that was not completed stays")
+	}
+}
+
 func TestMoreEpochsGoOn(t *testing.T) {
 	o := usual(t)
 	mustRun(t, o)
