@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/vf2prep/vf2prep/augment"
@@ -116,6 +117,14 @@ type Batch struct {
 	Keys   []string
 	Epoch  int
 	Step   int // of the epoch, from 0
+}
+
+// Clone copies a batch, which then stays valid.
+func (b *Batch) Clone() *Batch {
+	c := *b
+	c.X, c.Label, c.Age, c.Gender = slices.Clone(b.X), slices.Clone(b.Label), slices.Clone(b.Age), slices.Clone(b.Gender)
+	c.Keys = slices.Clone(b.Keys)
+	return &c
 }
 
 type made struct {

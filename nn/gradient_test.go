@@ -78,7 +78,7 @@ func TestGradientsAreNumericGradients(t *testing.T) {
 			p.learn(x, "fc", he, cfg)
 			p.settle()
 			p.freeze(nil)
-			checkGradients(t, newNetwork(cfg, p))
+			checkGradients(t, newNetwork(cfg, p, nil))
 		})
 	}
 }

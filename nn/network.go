@@ -19,6 +19,7 @@ type Network struct {
 	layouts []*kernel.Layout
 	units   []unit
 	scratch kernel.Scratch
+	replica bool // the weights are another network's
 
 	training, inference *graph    // built when first used
 	arena               []float32 // which they use in turn
@@ -66,11 +67,12 @@ func New(cfg Config) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newNetwork(cfg, p), nil
+	return newNetwork(cfg, p, nil), nil
 }
 
-func newNetwork(cfg Config, p *plan) *Network {
-	n := &Network{cfg: cfg, plan: p, batch: cfg.Batch, layouts: layoutsOf(p, cfg.Batch)}
+// newNetwork takes the weights of another network of the same plan, if there is one.
+func newNetwork(cfg Config, p *plan, of *Network) *Network {
+	n := &Network{cfg: cfg, plan: p, batch: cfg.Batch, layouts: layoutsOf(p, cfg.Batch), replica: of != nil}
 	n.x = make([]float32, cfg.Batch*cfg.Channels*cfg.Height*cfg.Width)
 	n.samples = make([]float64, cfg.Batch)
 	n.embedding = make([]float32, cfg.Batch*p.features.out[0])
@@ -87,9 +89,14 @@ func newNetwork(cfg Config, p *plan) *Network {
 	for _, l := range p.layers {
 		var own []*Param
 		for _, s := range l.params {
-			param := newParam(s)
-			param.init(s.init, cfg.Seed)
-			param.Frozen = matches(cfg.Frozen, s.name)
+			var param *Param
+			if of != nil {
+				param = of.saved[len(n.saved)+len(own)].twin()
+			} else {
+				param = newParam(s)
+				param.init(s.init, cfg.Seed)
+				param.Frozen = matches(cfg.Frozen, s.name)
+			}
 			own = append(own, param)
 			if !s.init.running() {
 				n.params = append(n.params, param)
@@ -143,6 +150,20 @@ func (n *Network) Statistics() []Param {
 		}
 	}
 	return out
+}
+
+// Replica returns a network with the same weights, in the same memory, and with gradients of its own:
+// the two may learn from different batches at the same time. The running statistics of batch
+// normalisation stay as they are until [Network.Absorb].
+func (n *Network) Replica() *Network { return newNetwork(n.cfg, n.plan, n) }
+
+// Absorb moves the running statistics by the last batch of a replica, as if it had been n's own.
+func (n *Network) Absorb(r *Network) {
+	for i, u := range n.units {
+		if u, ok := u.(*normUnit); ok && u.learns {
+			r.units[i].(*normUnit).norm.Move(u.stats())
+		}
+	}
 }
 
 // At says which step of a training is next, which dropout depends on.

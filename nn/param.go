@@ -30,6 +30,16 @@ func newParam(s paramShape) *Param {
 	return p
 }
 
+// twin is a parameter with the same values, in the same memory, and a gradient of its own.
+func (p *Param) twin() *Param {
+	q := *p
+	if p.Grad != nil {
+		q.Grad = make([]float32, len(p.Grad))
+		hugePages(q.Grad)
+	}
+	return &q
+}
+
 // initializer is how a parameter's first values are chosen.
 type initializer int8
 

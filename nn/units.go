@@ -152,6 +152,9 @@ func (u *normUnit) forward(g *graph, in []*value) *value {
 		}
 		if g.train && u.learns {
 			u.norm.Train(n.valid, x.buf.data, shortcut, u.stats(), out.data)
+			if !n.replica {
+				u.norm.Move(u.stats())
+			}
 		} else {
 			u.norm.Infer(n.batch, x.buf.data, shortcut, u.stats(), out.data)
 		}

@@ -106,6 +106,8 @@ func TestVariantsAreChecked(t *testing.T) {
 		"plateau patience: only for":              func(o *Options) { o.PlateauPatience = 1 },
 		"plateau drops is -1, want 1":             func(o *Options) { o.Schedule, o.PlateauDrops = plateau, -1 },
 		"accumulate is -2, want 1":                func(o *Options) { o.Accumulate = -2 },
+		"replicas is 3, want 1 to accumulate":     func(o *Options) { o.Accumulate, o.Replicas = 2, 3 },
+		"replicas is -1, want 1":                  func(o *Options) { o.Replicas = -1 },
 		"clip norm is -1, want 0":                 func(o *Options) { o.ClipNorm = -1 },
 		"ema is 1, want 0":                        func(o *Options) { o.EMA = 1 },
 		`freeze: pattern "conv9.*" matches none`:  func(o *Options) { o.Freeze = "conv1.*, conv9.*" },

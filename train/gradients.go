@@ -23,12 +23,12 @@ func newGradients(c Config, params []nn.Param, threads int) *gradients {
 	return g
 }
 
-// add takes in the parameters' gradients, a mean over so many images.
-func (g *gradients) add(images int) {
+// add takes in the gradients of the network or of a replica, a mean over so many images.
+func (g *gradients) add(params []nn.Param, images int) {
 	n := float32(images)
 	for i, s := range g.sums {
 		ranges(len(s.Data), g.threads, func(lo, hi int) {
-			sum, grad := s.Data[lo:hi], g.params[i].Grad[lo:hi]
+			sum, grad := s.Data[lo:hi], params[i].Grad[lo:hi]
 			for k, v := range grad {
 				sum[k] += float32(n * v)
 			}

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"testing"
@@ -50,6 +51,25 @@ func TestAccumulationIsALargerBatch(t *testing.T) {
 	// Only the order of float32 sums differs; with equal shares for unequal batches it is 1e-3.
 	if worst > 1e-5 {
 		t.Errorf("largest difference of a weight %g, want at most 1e-5", worst)
+	}
+}
+
+// Replicas change nothing, stopped and gone on or not: groups that end with an epoch are short, and a
+// run goes on in the middle of a group with another number of them.
+func TestReplicasNeverShow(t *testing.T) {
+	o := five(t)
+	o.Batch, o.Accumulate, o.Epochs = 2, 3, 2
+	mustRun(t, o)
+	want := outcome(t, o.Out)
+	for _, replicas := range []int{2, 3} {
+		p := o.in(t)
+		p.Replicas = replicas
+		mustRun(t, p)
+		equal(t, fmt.Sprintf("%d replicas", replicas), outcome(t, p.Out), want)
+		p = o.in(t)
+		p.Replicas = replicas
+		runInterrupted(t, p, 3)
+		equal(t, fmt.Sprintf("%d replicas, stopped", replicas), outcome(t, p.Out), want)
 	}
 }
 

@@ -95,7 +95,7 @@ func newJob(o *Options, set *shard.Set) (*job, error) {
 			return nil, err
 		}
 	}
-	j.learner, err = newLearner(o.Config, net, o.Threads)
+	j.learner, err = newLearner(o.Config, net, o.Replicas, o.Threads)
 	return j, err
 }
 
@@ -180,7 +180,9 @@ func (j *job) close() {
 	if j.logs != nil {
 		j.logs.close()
 	}
-	j.net.Close()
+	for _, m := range j.crew {
+		m.net.Close()
+	}
 }
 
 // save makes a checkpoint of the present position, unless there is one. Weights that are not

@@ -17,20 +17,38 @@ type learner struct {
 	opt     optimizer
 	grads   *gradients
 	average *average
+
+	crew []member // those that learn from batches at once, the network first
+}
+
+// member is the network or a replica of it, with the trained parameters in the order of learner.params.
+type member struct {
+	net    *nn.Network
+	params []nn.Param
 }
 
 // newLearner fails with an [ErrOption] where the configuration names parameters that the network
 // has not.
-func newLearner(c Config, net *nn.Network, threads int) (*learner, error) {
+func newLearner(c Config, net *nn.Network, replicas, threads int) (*learner, error) {
 	params, scales, err := choose(c, net.Params())
 	if err != nil {
 		return nil, err
+	}
+	crew := []member{{net, params}}
+	for len(crew) < replicas {
+		r := net.Replica()
+		params, _, err := choose(c, r.Params())
+		if err != nil {
+			return nil, err
+		}
+		crew = append(crew, member{r, params})
 	}
 	return &learner{
 		net: net, params: params, scales: scales, clip: c.ClipNorm,
 		opt:     newOptimizer(c, params, threads),
 		grads:   newGradients(c, params, threads),
 		average: newAverage(c, params, threads),
+		crew:    crew,
 	}, nil
 }
 

@@ -24,6 +24,7 @@ type Options struct {
 	CheckpointEvery    int           // steps between checkpoints; 0: by time only
 	CheckpointInterval time.Duration // at most this long between checkpoints; 0: 60 s, < 0: by steps only
 	Init               string        // weights to begin with, a safetensors file with PyTorch's names; "": the seed's
+	Replicas           int           // batches of an update that are learnt from at once, at most Accumulate; 0: 1; never changes the outcome
 	Threads            int           // 0: GOMAXPROCS, which any other number sets while Run lasts; never changes the outcome
 	Restart            bool          // forget what the run directory holds and begin anew
 	Command            []string      // the command line, for run.json
@@ -119,6 +120,9 @@ func (o *Options) complete() error {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
+	if o.Replicas == 0 {
+		o.Replicas = 1
+	}
 	if o.LogEvery == 0 {
 		o.LogEvery = 10
 	}
@@ -167,6 +171,8 @@ func (o *Options) complete() error {
 		{"plateau patience", float64(o.PlateauPatience), o.PlateauPatience >= 0, "1 or more"},
 		{"plateau drops", float64(o.PlateauDrops), o.PlateauDrops >= 0, "1 or more"},
 		{"accumulate", float64(o.Accumulate), o.Accumulate >= 0, "1 or more"},
+		{"replicas", float64(o.Replicas), o.Replicas >= 1 && o.Replicas <= max(o.Accumulate, 1),
+			"1 to accumulate, the batches of an update"},
 		{"clip norm", o.ClipNorm, o.ClipNorm >= 0, "0 (any) or more"},
 		{"ema", o.EMA, o.EMA >= 0 && o.EMA < 1, "0 (none) to less than 1"},
 		{"batch", float64(o.Batch), o.Batch > 0, "1 or more"},

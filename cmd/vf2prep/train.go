@@ -74,6 +74,7 @@ Examples:
 			&cli.IntFlag{Name: "log-every", Value: 10, Usage: "steps that a line of metrics.jsonl sums up"},
 			&cli.IntFlag{Name: "checkpoint-every", Usage: "steps of an epoch between checkpoints, besides those by time", DefaultText: "by time only"},
 			&cli.DurationFlag{Name: "checkpoint-interval", Value: time.Minute, Usage: "time between checkpoints; negative for none by time"},
+			&cli.IntFlag{Name: "replicas", Value: 1, Usage: "batches of an update, see --accumulate, that are learnt from at once: less waiting on several cores, more memory; never changes the outcome"},
 			&cli.IntFlag{Name: "threads", Usage: "never changes the outcome", DefaultText: "one per core"},
 			&cli.BoolFlag{Name: "restart", Usage: "throw away the run that --out holds"},
 		},
@@ -103,7 +104,7 @@ func (e *env) train(c *cli.Context) error {
 			Sampler: c.String("sampler"), Identities: c.Int("identities"), Images: c.Int("images"),
 		},
 		Init: c.String("init"), CheckpointEvery: c.Int("checkpoint-every"), CheckpointInterval: c.Duration("checkpoint-interval"),
-		Threads: c.Int("threads"), Restart: c.Bool("restart"),
+		Replicas: c.Int("replicas"), Threads: c.Int("threads"), Restart: c.Bool("restart"),
 		Command: commandLine(c), Progress: e.progress(c),
 	})
 	if errors.Is(err, train.ErrDiverged) {

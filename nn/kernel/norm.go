@@ -22,6 +22,8 @@ type Norm struct {
 	Momentum float32 // share of the batch's statistics in the running ones, as PyTorch counts it
 
 	scale, shift, mean, inverse []vec // of each block in the last forward pass
+
+	batchMean, batchVariance []float64 // [C] of the last training pass; the variance unbiased
 }
 
 // NewNorm prepares a normalisation with PyTorch's usual constants.
@@ -31,7 +33,8 @@ func NewNorm(in, out Layout, relu bool) *Norm {
 	}
 	n := in.Blocks()
 	return &Norm{In: in, Out: out, ReLU: relu, Epsilon: 1e-5, Momentum: 0.1,
-		scale: make([]vec, n), shift: make([]vec, n), mean: make([]vec, n), inverse: make([]vec, n)}
+		scale: make([]vec, n), shift: make([]vec, n), mean: make([]vec, n), inverse: make([]vec, n),
+		batchMean: make([]float64, in.C), batchVariance: make([]float64, in.C)}
 }
 
 func sameMaps(a, b Layout) bool {
@@ -47,8 +50,8 @@ func load(values []float32, block int) (v vec) {
 	return v
 }
 
-// Train normalises all samples by the statistics of the first n and moves the running ones.
-// shortcut has the layout Out, or is nil.
+// Train normalises all samples by the statistics of the first n, which [Norm.Move] then takes over into
+// the running ones. shortcut has the layout Out, or is nil.
 func (m *Norm) Train(n int, x, shortcut []float32, s Stats, y []float32) {
 	m.In.check("Norm: x", x)
 	m.Out.check("Norm: y", y)
@@ -63,12 +66,18 @@ func (m *Norm) Train(n int, x, shortcut []float32, s Stats, y []float32) {
 			m.scale[b][l] = float32(scale)
 			m.shift[b][l] = float32(float64(beta[l]) - float64(mean[l]*scale))
 			at := b*BlockSize + l
-			unbiased := variance[l] * count / max(count-1, 1)
-			s.Mean[at] += float32(float64(m.Momentum) * (mean[l] - float64(s.Mean[at])))
-			s.Variance[at] += float32(float64(m.Momentum) * (unbiased - float64(s.Variance[at])))
+			m.batchMean[at], m.batchVariance[at] = mean[l], variance[l]*count/max(count-1, 1)
 		}
 		m.apply(m.In.N, b, x, shortcut, y)
 	})
+}
+
+// Move moves the running statistics towards those of the last training pass.
+func (m *Norm) Move(s Stats) {
+	for i, v := range m.batchMean {
+		s.Mean[i] += float32(float64(m.Momentum) * (v - float64(s.Mean[i])))
+		s.Variance[i] += float32(float64(m.Momentum) * (m.batchVariance[i] - float64(s.Variance[i])))
+	}
 }
 
 // momentPixels is how many pixels are summed in float32 before the sums are added in float64.

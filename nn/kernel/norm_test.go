@@ -92,6 +92,7 @@ func testNorm(t *testing.T, in, out Layout, relu, withShortcut bool) {
 		wantVariance[c] += 0.1 * (variances[c]*count/max(count-1, 1) - wantVariance[c])
 	}
 	m.Train(in.N, px, packedShortcut, s, py)
+	m.Move(s)
 	y := make([]float32, n)
 	out.Unpack(in.N, py, y)
 	near(t, "y", y, wantY)
