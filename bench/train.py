@@ -17,7 +17,7 @@ NEWTORCH = h.BENCH / ".venv-newtorch" / "bin" / "python"
 KERAS = h.BENCH / ".venv-tf" / "bin" / "python"
 DEBIAN = Path("/usr/bin/python3")
 KEPT = h.BENCH / "results" / "train.json"  # what was measured, by title: a run replaces its own configurations
-OURS, AVX2 = "vf2prep", "vf2prep, AVX2"
+OURS, AVX2, REPLICAS = "vf2prep", "vf2prep, AVX2", "vf2prep, replicas"
 CLASSES = 8631
 
 # wanted: the least ratio to the fastest tuned PyTorch.
@@ -65,10 +65,10 @@ def peers(cache):
     return found, tuned
 
 
-def turn(argv, env, c, cores, memory):
+def turn(argv, env, c, cores, memory, more):
     """One process: the Result in samples, and its memory before there was a network and at its peak."""
     env = {**env, **{k: str(len(cores)) for k in h.ONE_THREAD}}
-    argv = [*argv, c.arch, c.height, c.width, CLASSES, c.batch, c.optimizer, h.SECONDS]
+    argv = [*argv, c.arch, c.height, c.width, CLASSES, c.batch, c.optimizer, h.SECONDS, *more]
     text, _, _ = h.measure(h.pinned(cores, argv), env)
     ms, cpu, start, peak = map(float, text.split())
     memory.append((start, peak))
@@ -87,12 +87,15 @@ def race(c, cores, theirs):
     contestants = {OURS: ([h.GOPEER, "train"], {})}
     if "avx512f" in h.flags() and len(cores) == 1:
         contestants[AVX2] = [h.GOPEER, "train"], {"VF2PREP_CPU": "avx2"}
+    if len(cores) > 1 and c.batch % len(cores) == 0:
+        contestants[REPLICAS] = [h.GOPEER, "train"], {}
     contestants |= {n: t for n, t in theirs.items() if runs_it(n, c, cores)}
     memory = {n: [] for n in contestants if h.ONLY.search(n)}
     runs = {}
     for n in memory:
         argv, env = contestants[n]
-        runs[n] = lambda n=n, argv=argv, env=env: turn(argv, env, c, cores, memory[n])
+        more = [len(cores)] if n == REPLICAS else []
+        runs[n] = lambda n=n, argv=argv, env=env, more=more: turn(argv, env, c, cores, memory[n], more)
     h.say(title(c, cores))
     results = h.rounds(runs)
     return results, {n: [statistics.median(v) for v in zip(*m)] for n, m in memory.items()}

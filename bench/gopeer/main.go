@@ -7,7 +7,7 @@
 //	bench-go items MANIFEST ROOT             a line for each image, for the peers
 //	bench-go imaging LIST PART PARTS IMAGES  image/jpeg and disintegration/imaging
 //	bench-go loader SHARDS SECONDS WARM      vf2prep's loader, package loader
-//	bench-go train ARCH HEIGHT WIDTH CLASSES BATCH OPTIMIZER SECONDS
+//	bench-go train ARCH HEIGHT WIDTH CLASSES BATCH OPTIMIZER SECONDS [REPLICAS]
 package main
 
 import (

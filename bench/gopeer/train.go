@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,9 +16,18 @@ import (
 )
 
 // train takes training steps as trainpeer.py does, with the same optimisers: two that do not
-// count, then as many as fill SECONDS, two at least. It prints the median milliseconds of a step,
+// count, then as many as fill SECONDS, two at least. With REPLICAS, each learns from its share of the
+// batch. It prints the median milliseconds of a step,
 // those of CPU time, and MiB of memory: before there was a network, and at its peak.
 func train(args []string) error {
+	replicas := 1
+	if len(args) == 8 {
+		var err error
+		if replicas, err = strconv.Atoi(args[7]); err != nil || replicas < 1 {
+			return fmt.Errorf("REPLICAS %q", args[7])
+		}
+		args = args[:7]
+	}
 	if err := want(args, 7); err != nil {
 		return err
 	}
@@ -33,11 +43,16 @@ func train(args []string) error {
 		return err
 	}
 	start := peakMiB()
+	cfg.Batch /= replicas
 	n, err := nn.New(cfg)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
+	crew := []*nn.Network{n}
+	for len(crew) < replicas {
+		crew = append(crew, n.Replica())
+	}
 	update, err := optimizer(args[5], n.Params())
 	if err != nil {
 		return err
@@ -53,7 +68,7 @@ func train(args []string) error {
 	var clock, cpu []float64 // of a step, in seconds
 	for total := 0.0; len(clock) < 4 || total < seconds; {
 		began, used := time.Now(), cpuSeconds()
-		if _, err := n.Step(x, labels); err != nil {
+		if err := step(crew, x, labels); err != nil {
 			return err
 		}
 		update()
@@ -65,6 +80,35 @@ func train(args []string) error {
 	}
 	fmt.Println(median(clock[2:])*1e3, median(cpu[2:])*1e3, start, peakMiB())
 	return nil
+}
+
+// step lets each of a crew learn from a batch, and gives the first the mean of their gradients.
+func step(crew []*nn.Network, x []float32, labels []int32) error {
+	failed := make([]error, len(crew))
+	kernel.Parallel(len(crew), func(i int) { _, failed[i] = crew[i].Step(x, labels) })
+	if len(crew) == 1 {
+		return failed[0]
+	}
+	for _, r := range crew[1:] {
+		crew[0].Absorb(r)
+	}
+	share := 1 / float32(len(crew))
+	params := make([][]nn.Param, len(crew))
+	for i, n := range crew {
+		params[i] = n.Params()
+	}
+	kernel.Parallel(len(params[0]), func(k int) {
+		grad := params[0][k].Grad
+		for _, p := range params[1:] {
+			for i, g := range p[k].Grad {
+				grad[i] += g
+			}
+		}
+		for i := range grad {
+			grad[i] *= share
+		}
+	})
+	return errors.Join(failed...)
 }
 
 // optimizer returns what moves the parameters by their gradients.
