@@ -34,10 +34,11 @@ func unknownEstimate(key string) Estimate {
 }
 
 const (
-	maxPredictions   = 1 << 30 // bytes of a file
-	maxPredictionKey = 4096    // bytes
-	maxYears         = 1000    // an estimate beyond is a mistake, not an age
-	maxAgeLabel      = 150     // years, as package manifest reads them
+	maxPredictions    = 1 << 30 // bytes of a file
+	maxPredictionKey  = 4096    // bytes
+	maxPredictionRows = 20_000_000
+	maxYears          = 1000 // an estimate beyond is a mistake, not an age
+	maxAgeLabel       = 150  // years, as package manifest reads them
 )
 
 // predictionColumns are the columns by their names in lower case, those of other systems included.
@@ -128,6 +129,9 @@ func ReadPredictions(r io.Reader) (*Predictions, error) {
 		}
 		if before := lines[e.Key]; before > 0 {
 			return nil, fail("%s was in line %d already", e.Key, before)
+		}
+		if len(p.List) == maxPredictionRows {
+			return nil, fail("more than %d rows", maxPredictionRows)
 		}
 		lines[e.Key], _ = c.FieldPos(0)
 		p.List = append(p.List, e)

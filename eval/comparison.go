@@ -77,6 +77,9 @@ func (c *Comparison) add(ctx context.Context, o TemplateOptions, split int, pair
 		}
 	}
 	c.left = append(c.left, left...)
+	if t.len() == 0 && len(left) == len(pairs) {
+		return nil // a split of which nothing has an embedding: all of it is left out
+	}
 	roc, err := NewROC(genuine, impostor)
 	if err != nil {
 		return fmt.Errorf("%s: split %d: of %d pairs %d were left out: %w", o.Meta, split, len(pairs), len(left), err)

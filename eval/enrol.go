@@ -173,12 +173,17 @@ func (r *Enrolment) rows(o TemplateOptions) (map[string][]int, error) {
 	r.ProtocolFiles = tree.sum.String()
 	find := newKeyFinder(e)
 	sort.Strings(names)
+	by := map[int]string{} // the name that a row was found by
 	for i, n := range names {
 		if i > 0 && names[i-1] == n {
 			return nil, fmt.Errorf("%s: %s comes twice: %w", o.Meta, n, ErrProtocolFile)
 		}
 		id := identityOf(n)
 		row := find.row(n)
+		if before, ok := by[row]; ok && row >= 0 {
+			return nil, fmt.Errorf("%s: %s and %s are one image: %w", o.Meta, before, n, ErrProtocolFile)
+		}
+		by[row] = n
 		if row < 0 {
 			r.FacesMissing++
 			r.Skips = append(r.Skips, Skip{n, missingEmbedding, ""})

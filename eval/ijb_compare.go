@@ -43,9 +43,6 @@ func compareIJBA(ctx context.Context, o TemplateOptions) (TemplateResult, error)
 		if err != nil {
 			return nil, err
 		}
-		if t.len() == 0 {
-			continue // noneFound below, or a split without pairs
-		}
 		if err := c.add(ctx, o, n, pairs, t, true); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // idsOf returns the template ids of rows of metadata, each once, in the order of the rows.
@@ -48,9 +49,6 @@ func searchIJBA(ctx context.Context, o TemplateOptions) (TemplateResult, error) 
 			return nil, fmt.Errorf("%s: split %d: line %w", o.Meta, n, err)
 		}
 		example = faces[0][0].File
-		if t.len() == 0 {
-			continue
-		}
 		if err := s.add(ctx, o, fmt.Sprintf("split %d", n), idsOf(faces[0]), idsOf(faces[1]), t); err != nil {
 			return nil, err
 		}
@@ -136,11 +134,13 @@ func searchIJB(ctx context.Context, o TemplateOptions) (TemplateResult, error) {
 	}
 	s := &TemplateSearch{}
 	t, ok, err := tree.croppedTemplates(o, set, &s.TemplateInput, subjects)
-	if err == nil && !ok {
-		t, err = s.build(o, newKeyFinder(o.Embeddings), "", faces)
-	}
 	if err != nil {
 		return nil, err
+	}
+	if !ok {
+		if t, err = s.build(o, newKeyFinder(o.Embeddings), "", faces); err != nil {
+			return nil, fmt.Errorf("%s/{%s}: line %w", o.Meta, strings.Join(names, ","), err)
+		}
 	}
 	if t.len() == 0 {
 		return nil, fmt.Errorf("%s: %w", o.Meta, noneFound(o.Embeddings, faces[0][0].File))

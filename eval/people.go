@@ -10,6 +10,7 @@ import (
 
 	"github.com/vf2prep/vf2prep/internal/capped"
 	"github.com/vf2prep/vf2prep/internal/digest"
+	"github.com/vf2prep/vf2prep/internal/names"
 )
 
 // Reasons for people who are left out.
@@ -24,11 +25,18 @@ type people struct {
 }
 
 // aliases returns what a person may be called: the id or name itself and, of an id, its name, all
-// as canonicalPerson spells them.
+// as names.Canonical spells them. Folders before or behind it, as in "test/n000001", are no part of who
+// it is, so each part of a path counts.
 func (p people) aliases(person string) []string {
-	out := []string{canonicalPerson(person)}
-	if name := p.names[person]; name != "" {
-		out = append(out, canonicalPerson(name))
+	out := []string{names.Canonical(person)}
+	parts := strings.Split(person, "/")
+	for _, part := range parts {
+		if len(parts) > 1 && part != "" {
+			out = append(out, names.Canonical(part))
+		}
+		if name := p.names[part]; name != "" {
+			out = append(out, names.Canonical(name))
+		}
 	}
 	return out
 }
@@ -48,27 +56,6 @@ func (p people) set(persons []string) map[string]bool {
 func (p people) in(set map[string]bool, person string) bool {
 	return len(set) > 0 && slices.ContainsFunc(p.aliases(person), func(a string) bool { return set[a] })
 }
-
-// canonicalPerson makes one spelling of the ones in use: lower case, underscores for blanks, no
-// quotes, and Latin letters without their accents, which VGGFace2 writes and LFW does not.
-func canonicalPerson(s string) string {
-	s = strings.ToLower(strings.Trim(s, " \t\"'"))
-	return plainLetters.Replace(strings.Join(strings.Fields(s), "_"))
-}
-
-var plainLetters = func() *strings.Replacer {
-	var pairs []string
-	for plain, accented := range map[string]string{
-		"a": "àáâãäåāăą", "ae": "æ", "c": "çćĉċč", "d": "ďđð", "e": "èéêëēĕėęě", "g": "ĝğġģ", "h": "ĥħ", "i": "ìíîïĩīĭįı",
-		"j": "ĵ", "k": "ķ", "l": "ĺļľŀł", "n": "ñńņňŉ", "o": "òóôõöøōŏő", "oe": "œ", "r": "ŕŗř", "s": "śŝşšș", "ss": "ß",
-		"t": "ţťŧț", "u": "ùúûüũūŭůűų", "w": "ŵ", "y": "ýÿŷ", "z": "źżž",
-	} {
-		for _, r := range accented {
-			pairs = append(pairs, string(r), plain)
-		}
-	}
-	return strings.NewReplacer(pairs...)
-}()
 
 // Bounds of a list of identities: all of VGGFace2's take 200 kB.
 const (

@@ -63,7 +63,8 @@ func (s *TemplateSearch) add(ctx context.Context, o TemplateOptions, name string
 	if err != nil {
 		return err
 	}
-	if out.Subjects == 0 || len(out.Mated) == 0 {
+	none := t.len() == 0 && len(skips) == len(probeIDs) // nothing has an embedding: all of it is left out
+	if !none && (out.Subjects == 0 || len(out.Mated) == 0) {
 		return fmt.Errorf("%s: %s: %d subjects in the gallery and %d searches for one of them, %d left out: %w", o.Meta, name, out.Subjects, len(out.Mated), len(skips), ErrNoPairs)
 	}
 	for i := range skips {
@@ -82,6 +83,9 @@ func (s *TemplateSearch) add(ctx context.Context, o TemplateOptions, name string
 	s.Skips = append(s.Skips, skips...)
 	s.SearchesTotal += len(probeIDs)
 	s.SearchesLeftOut += len(skips)
+	if none {
+		return nil
+	}
 	s.Subjects += out.Subjects
 	s.Mated += len(out.Mated)
 	s.NonMated += len(out.NonMated)

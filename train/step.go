@@ -189,6 +189,9 @@ func (j *job) note() {
 		steps = min(steps, j.o.MaxSteps)
 	}
 	left := time.Duration(share(s.TrainTime, float64(s.TotalSteps)) * float64(int64(steps)-s.TotalSteps) * 1e9)
-	j.report.Note(fmt.Sprintf("loss %.3f, accuracy %.1f %%, lr %g, run %s left",
-		s.EpochSums.meanLoss(), 100*s.EpochSums.accuracy(), j.rate, left.Round(time.Second)))
+	accuracy := ""
+	if j.o.Config.named() { // ages and genders have no classes to be right about
+		accuracy = fmt.Sprintf(", accuracy %.1f %%", 100*s.EpochSums.accuracy())
+	}
+	j.report.Note(fmt.Sprintf("loss %.3f%s, lr %g, run %s left", s.EpochSums.meanLoss(), accuracy, j.rate, left.Round(time.Second)))
 }
