@@ -39,6 +39,7 @@ type AttributeOptions struct {
 	Recipe  string   // digest of the recipe of the training; "": not known
 	Set     *shard.Set
 	Part    string // "" is "val"
+	Flip    bool   // ask for each image's mirror too; see [FlipAttributes]
 
 	Predictions string // path of a file, instead of Model
 	Manifest    string // path; the labels for Predictions where Set is nil and the file has none
@@ -118,7 +119,8 @@ type Attributes struct {
 	Unknown      int    `json:"unknown_images"` // predictions for images that were not asked about
 	Rejected     int    `json:"rejected"`       // images that never became samples: see the cache's rejects.csv
 	Overlap      *int   `json:"overlap_identities"`
-	IntervalOver string `json:"interval_over"` // what was drawn anew: "identities" or "images"
+	Flip         bool   `json:"flip_mean,omitempty"` // answers are the mean of those for image and mirror
+	IntervalOver string `json:"interval_over"`       // what was drawn anew: "identities" or "images"
 	Resamples    int    `json:"interval_resamples"`
 	Seed         uint64 `json:"seed"`
 	Provenance
@@ -192,6 +194,9 @@ func (r *Attributes) fromModel(ctx context.Context, o AttributeOptions) error {
 	}
 	r.Labels, r.Part, r.Provenance = "shards", o.Part, o.From.of(o.Set)
 	r.Rejected = o.Set.Index().Parts[o.Part].Rejected
+	if r.Flip = o.Flip; o.Flip {
+		o.Model = FlipAttributes(o.Model)
+	}
 	l, err := openPart(o.Model, o.Set, o.Part)
 	if err != nil {
 		return err

@@ -160,10 +160,7 @@ func (f *flipSum) Infer(x []float32, n int) (logits, embedding []float32, err er
 		return nil, nil, err
 	}
 	f.logits, f.summed = append(f.logits[:0], logits...), append(f.summed[:0], embedding...)
-	f.mirrored = append(f.mirrored[:0], x[:n*c*h*w]...)
-	for row := 0; row < len(f.mirrored); row += w {
-		slices.Reverse(f.mirrored[row : row+w])
-	}
+	f.mirrored = mirror(f.mirrored, x[:n*c*h*w], w)
 	if _, embedding, err = f.Model.Infer(f.mirrored, n); err != nil {
 		return nil, nil, err
 	}
@@ -233,4 +230,13 @@ func readPaths(l *textLines, most int, check func(string) error) ([]string, erro
 		out = append(out, string(b))
 	}
 	return out, l.end(len(out), "rows")
+}
+
+// mirror appends x with each row of w pixels reversed to dst[:0].
+func mirror(dst, x []float32, w int) []float32 {
+	dst = append(dst[:0], x...)
+	for row := 0; row < len(dst); row += w {
+		slices.Reverse(dst[row : row+w])
+	}
+	return dst
 }

@@ -26,8 +26,9 @@ const (
 	panelHeight = 400
 )
 
-// drawCurves writes loss above accuracy, both by epoch, above the learning rate by step.
-func drawCurves(run string, history []point) error {
+// drawCurves writes loss above what the heads get right, all by epoch, above the learning rate by step:
+// the accuracy of names where the run learns names, of genders and the error of ages where it learns those.
+func drawCurves(run string, history []point, named bool) error {
 	if len(history) == 0 {
 		return nil
 	}
@@ -61,16 +62,43 @@ func drawCurves(run string, history []point) error {
 	if err != nil {
 		return err
 	}
+	panels := []*chart.Chart{loss}
+	add := func(axes chart.Axes, lines ...chart.Series) error {
+		c, err := chart.Lines(axes, lines...)
+		panels = append(panels, c)
+		return err
+	}
 	top := series(func(p point) (float64, bool) { return p.TrainAccuracy, true },
 		ofVal(func(v *validation) float64 { return v.Top1 }), "validation")
 	if x, y := get(ofVal(func(v *validation) float64 { return v.Top5 })); len(x) > 0 {
 		top = append(top, chart.Series{Name: "validation, top 5", X: x, Y: y, Dashed: true})
 	}
-	accuracy, err := chart.Lines(chart.Axes{Title: "Accuracy", X: "epoch", Y: "share of images", YMax: 1}, top...)
-	if err != nil {
-		return err
+	if named {
+		if err := add(chart.Axes{Title: "Accuracy", X: "epoch", Y: "share of images", YMax: 1}, top...); err != nil {
+			return err
+		}
 	}
-	panels := []*chart.Chart{loss, accuracy}
+	known := func(f func(*validation) *float64) func(point) (float64, bool) {
+		return func(p point) (float64, bool) {
+			if p.Val == nil || f(p.Val) == nil {
+				return 0, false
+			}
+			return *f(p.Val), true
+		}
+	}
+	for _, head := range []struct {
+		axes  chart.Axes
+		value func(*validation) *float64
+	}{
+		{chart.Axes{Title: "Gender", X: "epoch", Y: "share of images", YMax: 1}, func(v *validation) *float64 { return v.Gender }},
+		{chart.Axes{Title: "Age", X: "epoch", Y: "mean error, years"}, func(v *validation) *float64 { return v.Age }},
+	} {
+		if x, y := get(known(head.value)); len(x) > 0 {
+			if err := add(head.axes, chart.Series{Name: "validation", X: x, Y: y}); err != nil {
+				return err
+			}
+		}
+	}
 	steps, rates, err := readRates(run)
 	if err != nil {
 		return err

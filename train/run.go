@@ -115,7 +115,7 @@ func (j *job) epoch(ctx context.Context) error {
 	case j.o.Patience > 0 && b != nil && j.schedule.stalled(s.History, b.Epoch) >= j.o.Patience:
 		s.Stopped = stoppedPatience
 	}
-	if err := drawCurves(j.o.Out, s.History); err != nil {
+	if err := drawCurves(j.o.Out, s.History, j.o.Config.named()); err != nil {
 		return err
 	}
 	return j.save()

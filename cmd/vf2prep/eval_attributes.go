@@ -28,6 +28,7 @@ Examples:
 			&cli.StringFlag{Name: "shards", Usage: "`DIR` that cache build wrote"},
 			&cli.StringFlag{Name: "manifest", Usage: "`FILE` that manifest build wrote, for the labels of --predictions"},
 			&cli.StringFlag{Name: "part", Value: "val", Usage: "part of the shards"},
+			&cli.BoolFlag{Name: "flip", Usage: "take the mean of the answers for each image and for its mirror"},
 			&cli.Float64Flag{Name: "age-sigma", Usage: "deviation of the age labels in years, for the epsilon error where labels have none of their own (default: none, no epsilon error)"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the draws for the intervals"},
 			&cli.StringFlag{Name: "out", Usage: "`DIR` for result and report (default: RUN/eval-attributes)"},
@@ -39,6 +40,7 @@ Examples:
 
 func (e *env) evalAttributes(c *cli.Context) error {
 	o := eval.AttributeOptions{
+		Flip: c.Bool("flip"),
 		Part: c.String("part"), Predictions: c.String("predictions"), Manifest: c.String("manifest"),
 		Sigma: c.Float64("age-sigma"), Seed: c.Uint64("seed"), Out: c.String("out"), Progress: e.progress(c),
 	}
