@@ -57,7 +57,7 @@ func (v *Verification) fromPairs(ctx context.Context, o VerifyOptions) error {
 	v.Skips = append(v.Skips, s.frames...)
 	sort.Slice(v.Skips, func(i, j int) bool { return v.Skips[i].Item < v.Skips[j].Item })
 
-	out := newLeaveOut(o)
+	out := newLeaveOut(o, keysKnown(items))
 	j := &pairJudge{v: v, s: s, out: out, distance: o.Metric.distance()}
 	c, err := j.list(list, true)
 	if err != nil {
@@ -178,7 +178,7 @@ func (j *pairJudge) list(l *PairList, record bool) (*compared, error) {
 		why, detail := j.why(p)
 		if why != "" {
 			q.status = why
-			if why != excludedIdentity && why != trainingIdentity {
+			if why != excludedIdentity && why != excludedImage && why != trainingIdentity {
 				missing++
 			}
 			if firstLeft == "" {
@@ -201,7 +201,7 @@ func (j *pairJudge) list(l *PairList, record bool) (*compared, error) {
 		}
 		switch why {
 		case "":
-		case excludedIdentity:
+		case excludedIdentity, excludedImage:
 			v.ExcludedPairs++
 		case trainingIdentity:
 			v.OverlapPairs++
@@ -230,6 +230,14 @@ func (j *pairJudge) why(p ListedPair) (reason, detail string) {
 	for _, who := range []string{p.PersonA, p.PersonB} {
 		if why := j.out.of(who); why != "" && reason != excludedIdentity {
 			reason, detail = why, who
+		}
+	}
+	if reason != "" {
+		return reason, detail
+	}
+	for _, item := range []string{p.A, p.B} {
+		if j.out.image(item) {
+			reason, detail = excludedImage, item
 		}
 	}
 	if reason != "" {

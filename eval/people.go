@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -63,7 +64,7 @@ const (
 	maxIdentityLine = 1024     // bytes
 )
 
-// OpenIdentityList reads ids or names of people, one a line; what follows a # at the start of a
+// OpenIdentityList reads ids or names of people, or keys of images, one a line; what follows a # at the start of a
 // line or behind a blank is a comment.
 func OpenIdentityList(path string) ([]string, error) {
 	f, _, err := capped.Open(path, maxIdentityList, nil)
@@ -110,11 +111,15 @@ type leaveOut struct {
 	dropTrained       bool
 	overlap           map[string]bool   // people seen that the network was trained on
 	reason            map[string]string // people left out
+	images            map[string]bool   // to leave out
+	imagesOut         map[string]bool   // that were there
 }
 
-func newLeaveOut(o VerifyOptions) *leaveOut {
+// newLeaveOut takes who and what is left out from the options; known says whether there is an image's key.
+func newLeaveOut(o VerifyOptions, known func(key string) bool) *leaveOut {
 	p := people{o.Names}
-	return &leaveOut{people: p, excluded: p.set(o.Exclude), trained: p.set(o.Classes), dropTrained: o.WithoutOverlap,
+	persons, images := splitExclusions(o.Exclude, known)
+	return &leaveOut{people: p, images: images, imagesOut: map[string]bool{}, excluded: p.set(persons), trained: p.set(o.Classes), dropTrained: o.WithoutOverlap,
 		overlap: map[string]bool{}, reason: map[string]string{}}
 }
 
@@ -149,7 +154,9 @@ func (l *leaveOut) report(v *Verification, o VerifyOptions) {
 	for _, person := range out {
 		v.Skips = append(v.Skips, Skip{person, l.reason[person], "a person who is left out"})
 	}
-	v.ExcludedIdentities = len(out)
+	v.ExcludedIdentities, v.ExcludedImages = len(out), len(l.imagesOut)
+	v.Skips = append(v.Skips, l.skipImages()...)
+	out = append(out, slices.Sorted(maps.Keys(l.imagesOut))...)
 	if len(out) > 0 {
 		v.Excluded = digest.Bytes([]byte(strings.Join(out, "\n")))
 	}

@@ -42,6 +42,9 @@ func (v *Verification) Print(w io.Writer) {
 	if n := v.ExcludedIdentities; n > 0 {
 		fmt.Fprintf(w, "people    %s left out\n", v.excludedText())
 	}
+	if n := v.ExcludedImages; n > 0 {
+		fmt.Fprintf(w, "excluded  %s\n", plural(n, "image"))
+	}
 	if v.Overlap > 0 || v.OverlapBy != "" {
 		fmt.Fprintf(w, "overlap   %s\n", v.overlapText())
 	}

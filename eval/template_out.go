@@ -30,6 +30,9 @@ func (x *TemplateInput) writeAll(dir string, result any, left []leftPair, r Repo
 		facts = append(facts, Fact{"protocol's files", x.ProtocolFiles})
 	}
 	facts = append(append(facts, Fact{"embeddings", x.Embeddings}), x.Provenance.facts()...)
+	if x.Left > 0 {
+		facts = append(facts, Fact{"embeddings left out by list", fmt.Sprint(x.Left)})
+	}
 	if len(x.Skips) > 0 {
 		t := Table{Head: []string{"item", "reason", "detail"}}
 		for _, s := range x.Skips[:min(len(x.Skips), shownRows)] {

@@ -13,6 +13,9 @@ func (x *TemplateInput) printEnd(w io.Writer) {
 	if x.FacesMissing+x.FacesShared > 0 {
 		fmt.Fprintf(w, "faces     %d left out without an embedding, %d in a photo of several subjects\n", x.FacesMissing, x.FacesShared)
 	}
+	if x.Left > 0 {
+		fmt.Fprintf(w, "excluded  %s\n", plural(x.Left, "embedding"))
+	}
 	if x.Report != "" {
 		fmt.Fprintf(w, "report    %s\n", x.Report)
 	}

@@ -40,11 +40,12 @@ type TemplateOptions struct {
 	Protocol   string
 	Meta       string // directory of the protocol's files; for VGGFace2 the list itself
 	Embeddings *Embeddings
-	Pooling    Pooling // "" is PoolMedia
-	KeyWith    string  // "file" (also ""), or "sighting": keys are FILE#SIGHTING_ID
-	TestImages int     // vggface2-identify: images of each identity to name; 0 is 50
-	Seed       uint64  // vggface2-identify: which ones
-	Out        string  // directory for the results, made where missing; "" writes nothing
+	Pooling    Pooling  // "" is PoolMedia
+	KeyWith    string   // "file" (also ""), or "sighting": keys are FILE#SIGHTING_ID
+	TestImages int      // vggface2-identify: images of each identity to name; 0 is 50
+	Seed       uint64   // vggface2-identify: which ones
+	Exclude    []string // people and images whose embeddings are left out, as if there were none
+	Out        string   // directory for the results, made where missing; "" writes nothing
 	From       Provenance
 	Progress   progress.Reporter
 }
@@ -68,7 +69,9 @@ type TemplateInput struct {
 	TemplatesLeftOut int     `json:"templates_left_out"`       // without one
 	Faces            int     `json:"faces"`                    // in those templates, with an embedding
 	FacesMissing     int     `json:"faces_missing_embedding"`
-	FacesShared      int     `json:"faces_shared_photo"` // see KeyWith
+	FacesShared      int     `json:"faces_shared_photo"`            // see KeyWith
+	Left             int     `json:"embeddings_left_out"`           // excluded: their faces are missing
+	Excluded         string  `json:"excluded_identities,omitempty"` // digest of their keys
 	Provenance
 	Report string `json:"report,omitempty"` // where the report was written; not in the file itself
 
@@ -123,8 +126,12 @@ func Templates(ctx context.Context, o TemplateOptions) (TemplateResult, error) {
 	if e == nil || len(e.Keys) == 0 {
 		return nil, errors.New("eval: no embeddings")
 	}
+	left, n, excluded, err := e.without(o.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	o.Embeddings = left
 	var r TemplateResult
-	var err error
 	switch o.Protocol {
 	case ProtocolIJBACompare:
 		r, err = compareIJBA(ctx, o)
@@ -145,6 +152,7 @@ func Templates(ctx context.Context, o TemplateOptions) (TemplateResult, error) {
 		return nil, err
 	}
 	x := r.input()
+	x.Left, x.Excluded = n, excluded
 	x.Provenance, x.Embeddings = o.From, embeddingsDigest(e)
 	if x.Provenance == (Provenance{}) {
 		x.Provenance = e.Origin.Provenance

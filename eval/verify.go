@@ -34,7 +34,7 @@ type VerifyOptions struct {
 	NoNormalize bool   // vectors keep the lengths that they come with
 
 	Names          map[string]string // names of people by id, so that the same person is known by both
-	Exclude        []string          // ids or names of people whose pairs are left out
+	Exclude        []string          // ids or names of people, and keys of images, whose pairs are left out
 	WithoutOverlap bool              // leave those out whom the network was trained on
 
 	Bootstrap int    // samples of people for the intervals; 0: none
@@ -104,7 +104,8 @@ type Verification struct {
 	OverlapBy          string `json:"overlap_by"`
 	WithoutOverlap     bool   `json:"without_overlap"`     // they are left out
 	ExcludedIdentities int    `json:"identities_left_out"` // excluded, or trained on with WithoutOverlap
-	ExcludedPairs      int    `json:"pairs_excluded"`      // of a pairs file: of excluded people
+	ExcludedImages     int    `json:"images_left_out"`     // excluded by themselves
+	ExcludedPairs      int    `json:"pairs_excluded"`      // of a pairs file: of excluded people and images
 	OverlapPairs       int    `json:"pairs_overlap"`       // of a pairs file: left out with WithoutOverlap
 	Seed               uint64 `json:"seed"`
 	Provenance
@@ -154,7 +155,7 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
 	}
 	v.ProtocolDigest = v.Protocol.Digest()
 	_, counts := reasons(v.Skips)
-	v.Skipped, v.SkippedMissing = len(v.Skips)-v.ExcludedIdentities, counts[missingImage]
+	v.Skipped, v.SkippedMissing = len(v.Skips)-v.ExcludedIdentities-v.ExcludedImages, counts[missingImage]
 	v.SkippedUnreadable, v.SkippedZero = counts[unreadableImage], counts[zeroEmbedding]
 	if o.Out == "" {
 		return v, nil
@@ -181,8 +182,8 @@ func (v *Verification) fromPart(ctx context.Context, o VerifyOptions) error {
 	v.Protocol.Name = ProtocolAllPairs
 	v.Keys = keysDigest(slices.Sorted(slices.Values(append(itemsOf(raw.Skips), raw.Keys...))))
 	v.Skips = raw.Skips
-	out := newLeaveOut(o)
-	e, _, starts := raw.keep(func(key string) bool { return out.of(identityOf(key)) == "" }).sorted()
+	out := newLeaveOut(o, keysKnown(raw.Keys))
+	e, _, starts := raw.keep(out.keeps).sorted()
 	out.report(v, o)
 	g := groups(starts)
 	v.Images, v.Identities = g.images(), g.identities()

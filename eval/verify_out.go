@@ -176,7 +176,7 @@ func (v *Verification) Sections() []Section {
 	if v.Protocol.Name == ProtocolAllPairs {
 		s.Facts = append(s.Facts, Fact{"rejected by cache", strconv.Itoa(v.Rejected)})
 	}
-	s.Facts = append(s.Facts, Fact{"seen in training", v.overlapText()}, Fact{"people left out", v.excludedText()}, Fact{"protocol digest", v.ProtocolDigest})
+	s.Facts = append(s.Facts, Fact{"seen in training", v.overlapText()}, Fact{"people left out", v.excludedText()}, Fact{"images left out by list", strconv.Itoa(v.ExcludedImages)}, Fact{"protocol digest", v.ProtocolDigest})
 	if v.Replicates > 0 {
 		s.Facts = append(s.Facts, Fact{"95 % intervals", fmt.Sprintf("bootstrap over %d identities, %d of %d samples used", v.Intervals.Identities, v.Used, v.Replicates)})
 	}
@@ -313,7 +313,7 @@ func (v *Verification) overlapText() string {
 func (v *Verification) excludedText() string {
 	text := strconv.Itoa(v.ExcludedIdentities)
 	if n := v.ExcludedPairs + v.OverlapPairs; n > 0 {
-		text += fmt.Sprintf(", with %d pairs: %d of excluded people, %d of people trained on", n, v.ExcludedPairs, v.OverlapPairs)
+		text += fmt.Sprintf(", with %d pairs: %d of excluded people and images, %d of people trained on", n, v.ExcludedPairs, v.OverlapPairs)
 	}
 	return text
 }

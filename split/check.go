@@ -2,6 +2,9 @@ package split
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
 
 	"github.com/vf2prep/vf2prep/manifest"
 )
@@ -9,7 +12,8 @@ import (
 // Report is the outcome of [Check].
 type Report struct {
 	Images   int      `json:"images"`
-	Problems []string `json:"problems"` // empty: the split is sound
+	Folds    int      `json:"folds,omitempty"` // that were checked
+	Problems []string `json:"problems"`        // empty: the split is sound
 }
 
 // maxProblems is how many problems are spelt out.
@@ -17,16 +21,39 @@ const maxProblems = 100
 
 // Check proves of a split in dir that it was made from the manifest, that it says of every image
 // of the manifest exactly once where it goes, that train and test identities are disjoint, that
-// the classes are the identities that train, and that making it again gives the same split.
-func Check(dir string, m *manifest.Reader) (*Report, error) {
+// the classes are the identities that train, that the faces of photos and components of duplicates are
+// together where that was asked for, and that making it again gives the same split.
+//
+// Of the folds that split make writes at once it proves that of each, and that each image is in
+// val in exactly one of them or excluded from all.
+func Check(dir string, m *manifest.Reader) (*Report, error) { return CheckWith(dir, m, Inputs{}) }
+
+// CheckWith is [Check] with the lists that the split was made with. Without them the split's own
+// record of what they named in the manifest has to do.
+func CheckWith(dir string, m *manifest.Reader, in Inputs) (*Report, error) {
+	if _, err := os.Stat(filepath.Join(dir, jsonName)); os.IsNotExist(err) {
+		if _, err := os.Stat(filepath.Join(FoldDir(dir, 0), jsonName)); err == nil {
+			return checkFolds(dir, m, in)
+		}
+	}
+	r := &Report{Problems: []string{}}
+	_, err := r.check(dir, m, in)
+	return r, err
+}
+
+func (r *Report) check(dir string, m *manifest.Reader, given Inputs) (*Split, error) {
 	s, err := Read(dir)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Problems: []string{}}
 	if s.Manifest != m.Digest() {
 		return nil, fmt.Errorf("%s was made from manifest %s, this one is %s: %w", dir, s.Manifest, m.Digest(), ErrMismatch)
 	}
+	in, err := s.recorded()
+	if err != nil {
+		return nil, err
+	}
+	in = r.given(s, in, given)
 	where := map[manifest.ImageID]Part{}
 	identities := [parts]map[string]bool{}
 	for p := range parts {
@@ -39,6 +66,8 @@ func Check(dir string, m *manifest.Reader) (*Report, error) {
 			identities[p][id.Identity] = true
 		}
 	}
+	r.together(s, in.Duplicates, where)
+	r.Images = 0
 	for rec, err := range m.All() {
 		if err != nil {
 			return nil, err
@@ -48,7 +77,7 @@ func Check(dir string, m *manifest.Reader) (*Report, error) {
 		switch {
 		case !ok:
 			r.add("%s of the manifest is in no part", rec.ID)
-		case (rec.Subset == manifest.Test) != (p == Test):
+		case p != Excluded && (rec.Subset == manifest.Test) != (p == Test):
 			r.add("%s belongs to the official %s set but is in %s", rec.ID, rec.Subset, p)
 		}
 		delete(where, rec.ID)
@@ -73,19 +102,19 @@ func Check(dir string, m *manifest.Reader) (*Report, error) {
 			r.add("class %s has no training image", c)
 		}
 	}
-	if s.Options.Strategy == ByIdentity {
+	if s.Options.wholeIdentities() {
 		for id := range identities[Val] {
 			if identities[Train][id] {
 				r.add("identity %s is in train and in val", id)
 			}
 		}
 	}
-	return r, r.again(s, m)
+	return s, r.again(s, m, in)
 }
 
 // again makes the split anew and compares.
-func (r *Report) again(s *Split, m *manifest.Reader) error {
-	a, err := Make(m, s.Options)
+func (r *Report) again(s *Split, m *manifest.Reader, in Inputs) error {
+	a, err := MakeWith(m, s.Options, in)
 	if err != nil {
 		return err
 	}
@@ -98,6 +127,13 @@ func (r *Report) again(s *Split, m *manifest.Reader) error {
 			r.add("%s: strategy %s puts %s at place %d", row.Part, s.Options.Strategy, row.ID, i+1)
 			return nil
 		}
+		if row.Part == Excluded && s.reasons[i] != row.Reason {
+			r.add("%s is excluded because of %q, want %q", row.ID, s.reasons[i], row.Reason)
+			return nil
+		}
+	}
+	if got, want := s.Counts, a.Counts(); !reflect.DeepEqual(got, want) {
+		r.add("split.json counts %+v, want %+v", got, want)
 	}
 	return nil
 }

@@ -33,15 +33,25 @@ func fileName(p Part) string {
 	return p.String() + "_list.txt"
 }
 
+// duplicatesName is the file of the components of duplicates that the manifest has: a,b with each
+// image but the first and the first one. It is there where a split was made with duplicates.
+const duplicatesName = "duplicates.csv"
+
 // document is split.json.
 type document struct {
 	Format   string            `json:"format"`
 	Strategy string            `json:"strategy"`
 	Val      int               `json:"val,omitempty"`
 	Ratio    float64           `json:"ratio,omitempty"`
+	Folds    int               `json:"folds,omitempty"`
+	Fold     *int              `json:"fold,omitempty"` // of k-fold
+	FoldBy   string            `json:"fold_by,omitempty"`
+	Group    string            `json:"group,omitempty"`
+	Stratify string            `json:"stratify,omitempty"`
 	Seed     uint64            `json:"seed"`
 	MinTrain int               `json:"min_train"`
 	Manifest string            `json:"manifest"`
+	Inputs   []Input           `json:"inputs,omitempty"`
 	Lists    map[string]string `json:"lists"` // digest of each file
 	Counts
 	Classes []string `json:"classes"`
@@ -83,6 +93,11 @@ func (a *Assignment) Write(dir string) error {
 	if err := os.Remove(filepath.Join(dir, jsonName)); err != nil && !os.IsNotExist(err) {
 		return err
 	}
+	if a.together == nil { // of the split that was here before
+		if err := os.Remove(filepath.Join(dir, duplicatesName)); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
 	for _, name := range names {
 		if err := os.Rename(filepath.Join(fresh, name), filepath.Join(dir, name)); err != nil {
 			return err
@@ -93,21 +108,23 @@ func (a *Assignment) Write(dir string) error {
 
 // writeAll writes every file of the split and returns their names, split.json last.
 func (a *Assignment) writeAll(dir string) (names []string, err error) {
-	doc := document{
-		Format: format, Strategy: a.Options.Strategy, Val: a.Options.Val, Ratio: a.Options.Ratio,
-		Seed: a.Options.Seed, MinTrain: a.Options.MinTrain, Manifest: a.Manifest,
-		Lists: map[string]string{}, Counts: a.Counts(), Classes: notNil(a.Classes),
+	doc := a.document()
+	add := func(name string, fill func(w io.Writer) error) error {
+		sum := digest.New()
+		err := atomicfile.Write(filepath.Join(dir, name), func(w io.Writer) error { return fill(io.MultiWriter(w, sum)) })
+		doc.Lists[name] = sum.String()
+		names = append(names, name)
+		return err
 	}
 	for p := range parts {
-		sum := digest.New()
-		err := atomicfile.Write(filepath.Join(dir, fileName(p)), func(w io.Writer) error {
-			return a.writeList(io.MultiWriter(w, sum), p)
-		})
-		if err != nil {
+		if err := add(fileName(p), func(w io.Writer) error { return a.writeList(w, p) }); err != nil {
 			return nil, err
 		}
-		doc.Lists[fileName(p)] = sum.String()
-		names = append(names, fileName(p))
+	}
+	if a.together != nil {
+		if err := add(duplicatesName, a.writeDuplicates); err != nil {
+			return nil, err
+		}
 	}
 	err = atomicfile.Write(filepath.Join(dir, jsonName), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
@@ -115,6 +132,35 @@ func (a *Assignment) writeAll(dir string) (names []string, err error) {
 		return enc.Encode(doc)
 	})
 	return append(names, jsonName), err
+}
+
+func (a *Assignment) document() document {
+	o := a.Options
+	doc := document{
+		Format: format, Strategy: o.Strategy, Val: o.Val, Ratio: o.Ratio, Folds: o.Folds, FoldBy: o.FoldBy,
+		Group: o.Group, Stratify: o.Stratify.String(), Seed: o.Seed, MinTrain: o.MinTrain, Manifest: a.Manifest, Inputs: a.Inputs,
+		Lists: map[string]string{}, Counts: a.Counts(), Classes: notNil(a.Classes),
+	}
+	if o.Strategy == KFold {
+		doc.Fold = &o.Fold
+	}
+	return doc
+}
+
+// options is what document put into doc.
+func (doc *document) options() (Options, error) {
+	traits, err := ParseTraits(doc.Stratify)
+	if err != nil {
+		return Options{}, fmt.Errorf("stratify: %w: %w", err, ErrCorrupt)
+	}
+	o := Options{
+		Strategy: doc.Strategy, Val: doc.Val, Ratio: doc.Ratio, Seed: doc.Seed, MinTrain: doc.MinTrain,
+		Folds: doc.Folds, FoldBy: doc.FoldBy, Group: doc.Group, Stratify: traits,
+	}
+	if doc.Fold != nil {
+		o.Fold = *doc.Fold
+	}
+	return o, nil
 }
 
 func (a *Assignment) writeList(w io.Writer, p Part) error {
@@ -126,10 +172,19 @@ func (a *Assignment) writeList(w io.Writer, p Part) error {
 		switch {
 		case r.Part != p:
 		case p == Excluded:
-			fmt.Fprintf(b, "%s,%q\n", csvField(r.ID.String()), r.Reason) // a reason holds nothing that Go quotes in another way than CSV
+			fmt.Fprintf(b, "%s,%s\n", csvField(r.ID.String()), csvQuote(r.Reason))
 		default:
 			fmt.Fprintf(b, "%s.jpg\n", r.ID)
 		}
+	}
+	return b.Flush()
+}
+
+func (a *Assignment) writeDuplicates(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintln(b, "a,b")
+	for _, s := range a.stars {
+		fmt.Fprintf(b, "%s,%s\n", csvField(a.Rows[s[0]].ID.String()), csvField(a.Rows[s[1]].ID.String()))
 	}
 	return b.Flush()
 }
@@ -139,20 +194,24 @@ func csvField(s string) string {
 	if !strings.ContainsAny(s, `,"`) && !strings.HasPrefix(s, " ") {
 		return s
 	}
-	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+	return csvQuote(s)
 }
+
+func csvQuote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
 
 // Split is a split as it was read from its directory.
 type Split struct {
 	Manifest string // digest of the manifest it was made from
 	Digest   string // of split.json, which holds the digests of the lists
 	Options  Options
+	Inputs   []Input
 	Classes  []string
 	Counts   Counts
 	Parts    [parts][]manifest.ImageID // filled by Read, empty after Open
 
-	dir   string
-	lists map[string]string // digest of each file
+	dir     string
+	lists   map[string]string // digest of each file
+	reasons []string          // of Parts[Excluded]; filled by Read
 }
 
 // Labels returns each class's label: its place in Classes.
@@ -168,10 +227,13 @@ func Open(dir string) (*Split, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, jsonName), err)
 	}
+	o, err := doc.options()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, jsonName), err)
+	}
 	return &Split{
-		Manifest: doc.Manifest, Digest: digest.Bytes(text), Classes: doc.Classes, Counts: doc.Counts,
-		Options: Options{doc.Strategy, doc.Val, doc.Ratio, doc.Seed, doc.MinTrain},
-		dir:     dir, lists: doc.Lists,
+		Manifest: doc.Manifest, Digest: digest.Bytes(text), Classes: doc.Classes, Counts: doc.Counts, Options: o, Inputs: doc.Inputs,
+		dir: dir, lists: doc.Lists,
 	}, nil
 }
 
@@ -190,6 +252,7 @@ func Read(dir string) (*Split, error) {
 			return nil, err
 		}
 		var ids []manifest.ImageID
+		reasons := map[string]string{}                         // few, each kept once
 		if n := min(int64(counts[p]), l.size/minLine); n > 0 { // split.json may say anything
 			ids = make([]manifest.ImageID, 0, n)
 		}
@@ -203,6 +266,13 @@ func Read(dir string) (*Split, error) {
 				return nil, err
 			}
 			ids = append(ids, id)
+			if p != Excluded {
+				continue
+			}
+			if _, ok := reasons[l.reason]; !ok {
+				reasons[l.reason] = l.reason
+			}
+			s.reasons = append(s.reasons, reasons[l.reason])
 		}
 		l.close()
 		s.Parts[p] = ids

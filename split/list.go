@@ -26,6 +26,8 @@ type list struct {
 	csv   *csv.Reader // of Excluded
 	n     int         // number of the line that was read last
 	id    manifest.ImageID
+
+	reason string // of Excluded
 }
 
 func newList(r io.Reader, path string, p Part) *list {
@@ -39,22 +41,29 @@ func newList(r io.Reader, path string, p Part) *list {
 
 // open opens the list of a part once its digest has been found right.
 func (s *Split) open(p Part) (*list, error) {
-	path := filepath.Join(s.dir, fileName(p))
-	f, err := os.Open(path)
+	f, size, err := s.openFile(fileName(p))
 	if err != nil {
 		return nil, err
 	}
-	size, err := s.check(f, p)
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	l := newList(f, path, p)
+	l := newList(f, f.Name(), p)
 	l.f, l.size = f, size
 	return l, nil
 }
 
-func (s *Split) check(f *os.File, p Part) (size int64, err error) {
+// openFile opens a file of the split once its digest has been found right.
+func (s *Split) openFile(name string) (f *os.File, size int64, err error) {
+	path := filepath.Join(s.dir, name)
+	if f, err = os.Open(path); err != nil {
+		return nil, 0, err
+	}
+	if size, err = s.check(f, name); err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, size, nil
+}
+
+func (s *Split) check(f *os.File, name string) (size int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err
@@ -66,7 +75,7 @@ func (s *Split) check(f *os.File, p Part) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if want := s.lists[fileName(p)]; got != want {
+	if want := s.lists[name]; got != want {
 		return 0, fmt.Errorf("digest %s, split.json says %s: %w", got, want, ErrCorrupt)
 	}
 	_, err = f.Seek(0, io.SeekStart)
@@ -122,6 +131,10 @@ func (l *list) text() ([]byte, error) {
 		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("no CSV of image and reason: %w: %w", err, ErrCorrupt)
+	}
+	l.reason = ""
+	if len(row) > 1 {
+		l.reason = row[1]
 	}
 	return []byte(row[0]), nil
 }

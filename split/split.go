@@ -7,14 +7,10 @@ import (
 	"slices"
 
 	"github.com/vf2prep/vf2prep/manifest"
-	"github.com/vf2prep/vf2prep/rng"
 )
 
 // ErrMismatch says that a split and a manifest do not belong together.
 var ErrMismatch = errors.New("split and manifest do not belong together")
-
-// ErrOption says that a strategy can't split a manifest's images.
-var ErrOption = errors.New("split")
 
 // ErrCorrupt says that the files of a split are not what was written.
 var ErrCorrupt = errors.New("split: corrupt")
@@ -36,46 +32,6 @@ var partNames = [parts]string{"train", "val", "test", "excluded"}
 // String returns "train", "val", "test" or "excluded".
 func (p Part) String() string { return partNames[p] }
 
-// The strategies' names.
-const (
-	FirstN     = "first-n"
-	Ratio      = "ratio"
-	ByIdentity = "identity"
-	Random     = "random"
-)
-
-// Strategies lists the names that Make takes.
-func Strategies() []string { return []string{FirstN, Ratio, ByIdentity, Random} }
-
-// Options say how to split.
-type Options struct {
-	Strategy string  // one of Strategies
-	Val      int     // first-n: validation images of each identity
-	Ratio    float64 // ratio, identity, random: validation's share, above 0 and below 1
-	Seed     uint64  // ratio, identity, random
-	MinTrain int     // identities with fewer training images are excluded
-}
-
-// Check says what is wrong with the options.
-func (o Options) Check() error {
-	switch o.Strategy {
-	case FirstN:
-		if o.Val < 1 {
-			return fmt.Errorf("split: %d validation images an identity, want at least 1", o.Val)
-		}
-	case Ratio, ByIdentity, Random:
-		if !(o.Ratio > 0 && o.Ratio < 1) {
-			return fmt.Errorf("split: a share of %v for validation, want between 0 and 1", o.Ratio)
-		}
-	default:
-		return fmt.Errorf("split: no strategy %q, there are %v", o.Strategy, Strategies())
-	}
-	if o.MinTrain < 0 {
-		return fmt.Errorf("split: at least %d training images, want 0 or more", o.MinTrain)
-	}
-	return nil
-}
-
 // Row is where one image goes.
 type Row struct {
 	ID     manifest.ImageID
@@ -87,6 +43,7 @@ type Row struct {
 type Assignment struct {
 	Options  Options
 	Manifest string // digest
+	Inputs   []Input
 	Rows     []Row
 	Classes  []string // identities that train, sorted; an identity's place is its label
 
@@ -99,28 +56,42 @@ type Assignment struct {
 	Untrained []string
 	// Dropped are the identities that MinTrain excluded.
 	Dropped []string
+
+	cells     []uint8 // of each row, see draw
+	strata    []uint8 // of each row; nil where nothing is stratified
+	test      int     // the first row of the official test set
+	listed    int     // images that Inputs.Exclude excluded
+	forgotten int     // images that Inputs.Tombstones excluded
+	together  *DuplicateCounts
+	stars     [][2]int32 // rows of an image and of the first image of its component
 }
 
 // Make splits the images of a manifest.
-func Make(m *manifest.Reader, o Options) (*Assignment, error) {
+func Make(m *manifest.Reader, o Options) (*Assignment, error) { return MakeWith(m, o, Inputs{}) }
+
+// MakeWith is [Make] with lists of what to leave out and of what to keep together. The error wraps
+// [ErrUnknown] where a list names what the manifest has not.
+func MakeWith(m *manifest.Reader, o Options, in Inputs) (*Assignment, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	if m.Anonymous() && o.Strategy != Random {
-		return nil, fmt.Errorf("%w: strategy %s goes by identities, which layout %s has not; take %s", ErrOption, o.Strategy, m.Layout(), Random)
+	if m.Anonymous() && o.Strategy != Random && o.Strategy != KFold {
+		return nil, fmt.Errorf("%w: strategy %s goes by identities, which layout %s has not; take %s or %s", ErrOption, o.Strategy, m.Layout(), Random, KFold)
 	}
-	return assign(m.All(), m.Digest(), m.Anonymous(), o)
+	if err := checkTraits(m, o.Stratify); err != nil {
+		return nil, err
+	}
+	in.named = func(id string) bool {
+		_, ok := slices.BinarySearchFunc(m.Identities(), id, func(p manifest.Identity, id string) int {
+			return manifest.ImageID{Identity: p.ID}.Compare(manifest.ImageID{Identity: id})
+		})
+		return ok
+	}
+	return assign(m.All(), m.Digest(), m.Anonymous(), o, in)
 }
 
-func assign(records iter.Seq2[*manifest.Record, error], digest string, anonymous bool, o Options) (*Assignment, error) {
+func assign(records iter.Seq2[*manifest.Record, error], digest string, anonymous bool, o Options, in Inputs) (*Assignment, error) {
 	a := &Assignment{Options: o, Manifest: digest, Anonymous: anonymous}
-	from := 0 // first row of the identity under way
-	flush := func() {
-		if from < len(a.Rows) && a.Rows[from].Part != Test {
-			a.identity(a.Rows[from:])
-		}
-		from = len(a.Rows)
-	}
 	for r, err := range records {
 		if err != nil {
 			return nil, err
@@ -128,67 +99,114 @@ func assign(records iter.Seq2[*manifest.Record, error], digest string, anonymous
 		part := Train
 		if r.Subset == manifest.Test {
 			part = Test
-		}
-		if from < len(a.Rows) && (a.Rows[from].ID.Identity != r.ID.Identity || a.Rows[from].Part != part) {
-			flush()
+		} else {
+			a.test++
 		}
 		a.Rows = append(a.Rows, Row{ID: r.ID, Part: part})
+		if o.Stratify != 0 {
+			a.strata = append(a.strata, stratum(r, o.Stratify))
+		}
 	}
-	flush()
-	slices.Sort(a.Classes)
+	a.cells = make([]uint8, len(a.Rows))
+	for lo, hi := range a.identities() {
+		a.draw(lo, hi)
+	}
+	if err := a.leaveOut(in); err != nil {
+		return nil, err
+	}
+	if err := a.keepTogether(in); err != nil {
+		return nil, err
+	}
+	a.drop()
+	a.place()
 	return a, nil
 }
 
-// identity assigns the images of one train identity, which are sorted.
-func (a *Assignment) identity(rows []Row) {
-	id := rows[0].ID.Identity
+// identities yields the rows, from lo to before hi, of each train identity.
+func (a *Assignment) identities() iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		for lo := 0; lo < a.test; {
+			hi := lo + 1
+			for hi < a.test && a.Rows[hi].ID.Identity == a.Rows[lo].ID.Identity {
+				hi++
+			}
+			if !yield(lo, hi) {
+				return
+			}
+			lo = hi
+		}
+	}
+}
+
+// drop excludes identities with fewer than MinTrain training images. Of k-fold the fold with the
+// fewest counts, so that all folds exclude the same.
+func (a *Assignment) drop() {
 	o := a.Options
-	val := 0
-	switch o.Strategy {
-	case FirstN:
-		val = min(o.Val, len(rows))
-		for i := range val {
-			rows[i].Part = Val
-		}
-	case Ratio:
-		// At least one of each kind wherever there are two images.
-		val = int(float64(float64(len(rows))*o.Ratio) + 0.5)
-		val = max(min(1, len(rows)-1), min(val, len(rows)-1))
-		for _, i := range rng.Stream(o.Seed, "split ratio", id).Perm(len(rows))[:val] {
-			rows[i].Part = Val
-		}
-	case ByIdentity:
-		if rng.Stream(o.Seed, "split identity", id).Float64() < o.Ratio {
-			for i := range rows {
-				rows[i].Part = Val
-			}
-			return // not meant to train
-		}
-	case Random:
-		for i := range rows {
-			if rng.Stream(o.Seed, "split random", rows[i].ID.String()).Float64() < o.Ratio {
-				rows[i].Part = Val
-				val++
+	for lo, hi := range a.identities() {
+		var cells [maxFolds]int
+		kept := 0
+		for i := lo; i < hi; i++ {
+			if a.Rows[i].Part != Excluded {
+				cells[a.cells[i]]++
+				kept++
 			}
 		}
-	}
-	if a.Anonymous {
-		return
-	}
-	train := len(rows) - val
-	if train < o.MinTrain {
-		reason := fmt.Sprintf("identity has %d training images, fewer than %d", train, o.MinTrain)
-		for i := range rows {
-			rows[i].Part, rows[i].Reason = Excluded, reason
+		train, where := kept, ""
+		switch {
+		case kept == 0 || a.Anonymous || o.Strategy == ByIdentity && a.cells[lo] == 1: // not meant to train
+			continue
+		case o.Strategy == KFold && o.FoldBy == FoldImages:
+			train, where = kept-slices.Max(cells[:o.Folds]), " in a fold"
+		case o.Strategy != KFold:
+			train = kept - cells[1]
 		}
-		a.Dropped = append(a.Dropped, id)
-		return
+		if train >= o.MinTrain {
+			continue
+		}
+		reason := fmt.Sprintf("identity has %d training images%s, fewer than %d", train, where, o.MinTrain)
+		for i := lo; i < hi; i++ {
+			if a.Rows[i].Part != Excluded {
+				a.Rows[i].Part, a.Rows[i].Reason = Excluded, reason
+			}
+		}
+		a.Dropped = append(a.Dropped, a.Rows[lo].ID.Identity)
 	}
-	if train == 0 {
-		a.Untrained = append(a.Untrained, id)
-		return
+}
+
+// place turns cells into parts and finds the classes.
+func (a *Assignment) place() {
+	a.Classes, a.Untrained = nil, nil
+	for lo, hi := range a.identities() {
+		var n [parts]int
+		for i := lo; i < hi; i++ {
+			r := &a.Rows[i]
+			if r.Part == Train || r.Part == Val {
+				r.Part = Train
+				if a.cells[i] == a.Options.val() {
+					r.Part = Val
+				}
+			}
+			n[r.Part]++
+		}
+		switch id := a.Rows[lo].ID.Identity; {
+		case a.Anonymous:
+		case n[Train] > 0:
+			a.Classes = append(a.Classes, id)
+		case n[Val] > 0 && !a.Options.wholeIdentities():
+			a.Untrained = append(a.Untrained, id)
+		}
 	}
-	a.Classes = append(a.Classes, id)
+	slices.Sort(a.Classes)
+}
+
+// Fold returns the same k-fold split with fold i for validation. What is excluded is excluded from
+// every fold.
+func (a *Assignment) Fold(i int) *Assignment {
+	b := *a
+	b.Options.Fold = i
+	b.Rows = slices.Clone(a.Rows)
+	b.place()
+	return &b
 }
 
 // Labels returns each class's label: its place in Classes.
@@ -210,7 +228,12 @@ type Counts struct {
 	ValIdentities   int      `json:"val_identities"`
 	TestIdentities  int      `json:"test_identities"`
 	Untrained       []string `json:"identities_without_training_image"`
-	Dropped         []string `json:"excluded_identities"`
+	Dropped         []string `json:"excluded_identities"` // with too few training images
+
+	Listed     int              `json:"listed_images,omitempty"`    // excluded by an exclusion list
+	Forgotten  int              `json:"forgotten_images,omitempty"` // excluded by tombstones
+	Duplicates *DuplicateCounts `json:"duplicates,omitempty"`
+	Strata     []Stratum        `json:"strata,omitempty"`
 }
 
 // Counts returns the numbers of images and identities of each part.
@@ -231,6 +254,7 @@ func (a *Assignment) Counts() Counts {
 		Train: images[Train], Val: images[Val], Test: images[Test], Excluded: images[Excluded],
 		TrainIdentities: identities[Train], ValIdentities: identities[Val], TestIdentities: identities[Test],
 		Untrained: notNil(a.Untrained), Dropped: notNil(a.Dropped),
+		Listed: a.listed, Forgotten: a.forgotten, Duplicates: a.together, Strata: a.shares(),
 	}
 }
 

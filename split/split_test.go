@@ -47,7 +47,7 @@ func mustAssign(t *testing.T, o Options, train, test map[string]int) *Assignment
 	if err := o.Check(); err != nil {
 		t.Fatal(err)
 	}
-	a, err := assign(records(train, test), "d", false, o)
+	a, err := assign(records(train, test), "d", false, o, Inputs{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ func applyConfig(c *cli.Context) error {
 		if flag == nil || name == "config" {
 			return &codeError{exitUsage, fmt.Errorf("--config: %s: %s has no flag %q", path, c.Command.HelpName, name), configHint(c, name)}
 		}
+		name = flag.Names()[0] // of a flag with several the one that is asked for
 		if c.IsSet(name) {
 			continue
 		}

@@ -60,7 +60,7 @@ Examples:
   vf2prep eval verify --run runs/first --pairs splits.txt --images YouTubeFaces/ --max-frames 50
   vf2prep eval verify --run runs/first --shards shards/ --pairs my-pairs.csv
   vf2prep eval verify --embeddings theirs.npy --out theirs-verify
-  vf2prep eval verify --embeddings theirs.npy --pairs pairs.txt --exclude-identities overlap.txt --out theirs-lfw`,
+  vf2prep eval verify --embeddings theirs.npy --pairs pairs.txt --exclude overlap.txt --out theirs-lfw`,
 				Flags: append([]cli.Flag{
 					&cli.StringFlag{Name: "run", Usage: "run `DIR` that train wrote; with --embeddings only for whom it was trained on"},
 					&cli.StringFlag{Name: "embeddings", Usage: "`FILE` of embeddings, .npy with keys beside it or .safetensors, instead of a network"},
@@ -74,7 +74,7 @@ Examples:
 					&cli.StringFlag{Name: "metric", Value: string(eval.SquaredEuclidean), Usage: "squared-euclidean, or cosine for 1 - cosine similarity"},
 					&cli.BoolFlag{Name: "no-normalize", Usage: "keep the embeddings' lengths instead of making them 1"},
 					&cli.BoolFlag{Name: "flip-sum", Usage: "add the embedding of each image's mirror"},
-					&cli.StringFlag{Name: "exclude-identities", Usage: "leave out the people of this `FILE`, ids or names, one a line"},
+					excludeFlag(),
 					&cli.StringFlag{Name: "identity-names", Usage: "identity_meta.csv or manifest.parquet `FILE` that knows the names of ids, to find people under both"},
 					&cli.BoolFlag{Name: "without-overlap", Usage: "leave out the people whom the network was trained on"},
 					&cli.IntFlag{Name: "bootstrap", Value: 1000, Usage: "samples of people for the 95 % intervals; 0: none"},
@@ -109,6 +109,10 @@ func place(c *cli.Context) (box eval.Box, points eval.Points, err error) {
 		return box, points, usage("--landmarks: %w", err)
 	}
 	return box, points, nil
+}
+
+func excludeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "exclude", Aliases: []string{"exclude-identities"}, Usage: "leave out the people, by id or name, and images of this `FILE`, one a line, # before a comment"}
 }
 
 func threadsFlag() cli.Flag {
@@ -245,7 +249,7 @@ func (e *env) evalVerify(c *cli.Context) error {
 			return err
 		}
 	}
-	if path := c.String("exclude-identities"); path != "" {
+	if path := c.String("exclude"); path != "" {
 		if o.Exclude, err = eval.OpenIdentityList(path); err != nil {
 			return err
 		}

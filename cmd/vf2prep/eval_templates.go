@@ -47,6 +47,7 @@ Examples:
 			&cli.StringFlag{Name: "key-with", Value: "file", Usage: "file: keys are the protocol's files; sighting: FILE#SIGHTING_ID"},
 			&cli.IntFlag{Name: "test-images", Value: 50, Usage: "vggface2-identify: images of each identity that are named; the others enrol it"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "vggface2-identify: which images are named"},
+			excludeFlag(),
 			&cli.IntFlag{Name: "max-left-out", Value: -1, Usage: "fail (exit 3) when more pairs, searches or identities than this can't be judged; -1: any number is fine"},
 		},
 		Action: e.evalTemplates,
@@ -72,9 +73,15 @@ func (e *env) evalTemplates(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	var exclude []string
+	if path := c.String("exclude"); path != "" {
+		if exclude, err = eval.OpenIdentityList(path); err != nil {
+			return err
+		}
+	}
 	r, err := eval.Templates(c.Context, eval.TemplateOptions{
 		Protocol: protocol, Meta: c.String("meta"), Embeddings: embeddings, Pooling: pool, KeyWith: keyWith,
-		TestImages: c.Int("test-images"), Seed: c.Uint64("seed"), Out: c.String("out"), Progress: e.progress(c),
+		Exclude: exclude, TestImages: c.Int("test-images"), Seed: c.Uint64("seed"), Out: c.String("out"), Progress: e.progress(c),
 	})
 	if err != nil {
 		return err
