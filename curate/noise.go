@@ -16,10 +16,10 @@ var ErrTooFew = errors.New("too few identities")
 
 // Kinds of label noise, as [NoiseOptions.Exclude] names them.
 const (
-	Outliers   = "outliers"   // images unlike their identity
+	Outliers    = "outliers"    // images unlike their identity
 	Mislabelled = "mislabelled" // images that are of another identity
-	Merged     = "merged"     // identities of two people
-	Split      = "split"      // people under two identities
+	Merged      = "merged"      // identities of two people
+	Split       = "split"       // people under two identities
 )
 
 // NoiseKinds are all of them.

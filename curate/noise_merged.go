@@ -74,7 +74,7 @@ func (n *noise) mergers(ctx context.Context, s strangers) error {
 	}
 	err := n.eachPerson(ctx, "test parts", which, func(k int, v vectors) {
 		m := &all[at[k]]
-		m.P = partsByChance(v, n.people[k].second, n.Seed, n.people[k].id)
+		m.P = partsByChance(v, n.Seed, n.people[k].id)
 		m.Nearest, m.Other = n.nearestTo(&n.people[k].parts[1], k)
 	})
 	if err != nil {

@@ -8,59 +8,88 @@ import (
 )
 
 const (
-	chanceDraws  = 199 // so that the smallest p-value is 1/200
-	chanceAxes   = 32  // principal axes that are kept
+	chanceDraws  = 999 // so that the smallest p-value is 1/1000
+	chanceAxes   = 3   // two people differ along one axis, which two other differences may outdo
 	chanceImages = 1500
 	powerSteps   = 40
 )
 
-// partsByChance returns how likely images of one normal distribution part at least as well as these do: the share
-// of draws from a normal distribution with the images' own principal variances, as many images each, whose best two
-// parts leave no more of the variance within them. Few images give large p-values whatever they show, since
-// some draws of few always part well.
+// partsByChance returns how likely one person's images part at least as well as these do. Along each of the first
+// principal axes the images are cut in two where that leaves the least of the variance within the parts; the least
+// of these shares is held against that of as many numbers from a normal distribution, drawn again and again. Few
+// images give large p-values whatever they show, since some draws of few always part well.
 //
-// Y. Liu, D. N. Hayes, A. Nobel, J. S. Marron, "Statistical significance of clustering for high-dimension,
-// low-sample size data", JASA 103(483), 2008, pp. 1281-1293; the first axes only, since two people differ along one.
-func partsByChance(v vectors, second []bool, seed uint64, identity string) float64 {
-	v, second = thinned(v, second)
+// L. Engelman, J. A. Hartigan, "Percentage points of a test for clusters", JASA 64(328), 1969, pp. 1647-1648: the
+// share along one axis; Y. Liu, D. N. Hayes, A. Nobel, J. S. Marron, "Statistical significance of clustering for
+// high-dimension, low-sample size data", JASA 103(483), 2008, pp. 1281-1293: draws from one normal distribution.
+func partsByChance(v vectors, seed uint64, identity string) float64 {
+	v = thinned(v)
 	n := v.len()
 	r := rng.Stream(seed, "curate-parts", identity)
-	points, variance := principal(v, r)
-	if len(variance) == 0 {
-		return 1
+	have, axes := 1.0, principal(v, r)
+	for _, axis := range axes {
+		have = min(have, cutShare(axis))
 	}
-	have := spreadWithin(points, n, second)
-	draw := make([]float64, n*len(variance))
+	draw := make([]float64, n)
 	reached := 0
 	for range chanceDraws {
-		for i := range draw {
-			draw[i] = r.Norm() * math.Sqrt(variance[i%len(variance)])
+		least := 1.0
+		for range axes {
+			for i := range draw {
+				draw[i] = r.Norm()
+			}
+			least = min(least, cutShare(draw))
 		}
-		if spreadWithin(draw, n, nil) <= have {
+		if least <= have {
 			reached++
 		}
 	}
 	return float64(reached+1) / (chanceDraws + 1)
 }
 
-// thinned keeps images at equal steps where there are very many.
-func thinned(v vectors, second []bool) (vectors, []bool) {
-	n := v.len()
-	if n <= chanceImages {
-		return v, second
+// cutShare sorts the values, cuts them in two parts of at least partImages where that leaves the least of their
+// variance within the parts, and returns the share that is left.
+func cutShare(values []float64) float64 {
+	slices.Sort(values)
+	n := len(values)
+	total, squares := 0.0, 0.0
+	for _, x := range values {
+		total += x
 	}
-	out := vectors{width: v.width}
-	var keep []bool
-	for i := range chanceImages {
-		at := i * n / chanceImages
-		out.data, keep = append(out.data, v.at(at)...), append(keep, second[at])
+	for _, x := range values {
+		d := x - total/float64(n)
+		squares += float64(d * d)
 	}
-	return out, keep
+	if squares == 0 {
+		return 1
+	}
+	most, below := 0.0, 0.0 // between the parts
+	for i, x := range values[:n-partImages] {
+		below += x
+		if k := i + 1; k >= partImages {
+			d := below/float64(k) - (total-below)/float64(n-k)
+			most = max(most, float64(d*d)*float64(k)*float64(n-k)/float64(n))
+		}
+	}
+	return 1 - most/squares
 }
 
-// principal returns the images' coordinates along their first principal axes, row by row, and the variances along
-// these. The axes are those of the matrix of inner products, found by orthogonal iteration.
-func principal(v vectors, r *rng.Rand) (points, variance []float64) {
+// thinned keeps images at equal steps where there are very many.
+func thinned(v vectors) vectors {
+	n := v.len()
+	if n <= chanceImages {
+		return v
+	}
+	out := vectors{width: v.width}
+	for i := range chanceImages {
+		out.data = append(out.data, v.at(i*n/chanceImages)...)
+	}
+	return out
+}
+
+// principal returns the images' places along their first principal axes, each of them scaled to length 1. They are
+// the eigenvectors of the matrix of inner products, found by orthogonal iteration.
+func principal(v vectors, r *rng.Rand) [][]float64 {
 	n := v.len()
 	axes := min(n-1, v.width, chanceAxes)
 	mean := newGroup(v.width)
@@ -99,21 +128,7 @@ func principal(v vectors, r *rng.Rand) (points, variance []float64) {
 		}
 		basis = orthonormal(basis)
 	}
-	value := make([]float64, len(basis))
-	for a := range basis {
-		for i := range n {
-			value[a] += float64(basis[a][i] * dot(gram[i*n:(i+1)*n], basis[a]))
-		}
-	}
-	points = make([]float64, n*len(basis))
-	for a, b := range basis {
-		value[a] = max(value[a], 0)
-		variance = append(variance, value[a]/float64(n-1))
-		for i := range n {
-			points[i*len(basis)+a] = b[i] * math.Sqrt(value[a])
-		}
-	}
-	return points, variance
+	return basis
 }
 
 // orthonormal makes the vectors orthogonal and of length 1, one after another; those that others span are left out.
@@ -139,81 +154,4 @@ func orthonormal(basis [][]float64) [][]float64 {
 		out = append(out, b)
 	}
 	return out
-}
-
-// spreadWithin returns the share of the points' variance that their best two parts leave within them, from the
-// parts given, where there are any, and from the sides of each of the first two axes.
-func spreadWithin(points []float64, n int, parts []bool) float64 {
-	axes := len(points) / n
-	mean := make([]float64, axes)
-	for i, p := range points {
-		mean[i%axes] += p
-	}
-	total := 0.0
-	for i, p := range points {
-		d := p - mean[i%axes]/float64(n)
-		total += float64(d * d)
-	}
-	if total == 0 {
-		return 1
-	}
-	least := 1.0
-	try := func(start []bool) {
-		if s, ok := part(points, n, start); ok {
-			least = min(least, s/total)
-		}
-	}
-	if parts != nil {
-		try(parts)
-	}
-	for a := range min(2, axes) {
-		start := make([]bool, n)
-		for i := range n {
-			start[i] = points[i*axes+a] > mean[a]/float64(n)
-		}
-		try(start)
-	}
-	return least
-}
-
-// part is [lloyd] for points, whose lengths differ; it returns the sum of squared distances within the parts.
-func part(points []float64, n int, start []bool) (float64, bool) {
-	axes := len(points) / n
-	in := slices.Clone(start)
-	for range lloydSteps {
-		var count [2]int
-		mean := [2][]float64{make([]float64, axes), make([]float64, axes)}
-		for i, is := range in {
-			p := place(is)
-			count[p]++
-			for a, x := range points[i*axes : (i+1)*axes] {
-				mean[p][a] += x
-			}
-		}
-		if count[0] == 0 || count[1] == 0 {
-			return 0, false
-		}
-		for p := range mean {
-			for a := range mean[p] {
-				mean[p][a] /= float64(count[p])
-			}
-		}
-		moved, sum := false, 0.0
-		for i := range in {
-			var d [2]float64
-			for a, x := range points[i*axes : (i+1)*axes] {
-				e0, e1 := x-mean[0][a], x-mean[1][a]
-				d[0] += float64(e0 * e0)
-				d[1] += float64(e1 * e1)
-			}
-			sum += d[place(in[i])]
-			if now := d[1] < d[0]; now != in[i] {
-				in[i], moved = now, true
-			}
-		}
-		if !moved {
-			return sum, true
-		}
-	}
-	return 0, false
 }
