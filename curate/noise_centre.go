@@ -12,11 +12,15 @@ type centre struct {
 	unit  []float64 // its direction
 	alike float64   // mean similarity of two of them
 	usual float64   // median similarity of an image to the centre of the others
-	twin  float64   // likeness of the core's images of even and of odd places; NaN of few
+	twin  float64   // likeness of two groups of the core's images; NaN of few
 }
 
-// twinImages is how many images each half has at least where an identity is compared with itself.
-const twinImages = 5
+// How many images each of two groups has where an identity is compared with itself: so few that identities of all
+// sizes are measured alike, and with the spread that small ones have.
+const (
+	twinImages = 5
+	twinMost   = 10
+)
 
 // centreSteps bounds the steps to a centre; each one only ever raises the similarity of the half that is nearest,
 // so that it ends by itself, usually after three or four.
@@ -108,19 +112,22 @@ func sumOf(v vectors, in []bool) group {
 	return g
 }
 
-// alternate deals the images out to two groups in turn.
+// alternate deals images out to two groups in turn: all, or of many some at equal steps.
 func alternate(v vectors, in []bool) (even, odd group) {
 	even, odd = newGroup(v.width), newGroup(v.width)
-	k := 0
+	var core []int
 	for i, ok := range in {
-		if !ok {
-			continue
+		if ok {
+			core = append(core, i)
 		}
-		if k++; k%2 == 1 {
-			even.put(v.at(i), 1)
-		} else {
-			odd.put(v.at(i), 1)
+	}
+	n := min(len(core), 2*twinMost)
+	for k := range n {
+		g := &even
+		if k%2 == 1 {
+			g = &odd
 		}
+		g.put(v.at(core[k*len(core)/n]), 1)
 	}
 	return even, odd
 }

@@ -54,7 +54,7 @@ func (n *noise) mergers(ctx context.Context, s strangers) error {
 		all, found = append(all, m), append(found, m.Likeness)
 	}
 	slices.Sort(found)
-	t := given(n.MergedBelow, lowTail(found, s.likeness, n.FalseAlarms))
+	t := given(n.MergedBelow, lowTail(found, s.likeness, knownStrangers, n.FalseAlarms))
 	slices.SortFunc(all, func(p, q Merge) int { return cmp.Or(cmp.Compare(p.Likeness, q.Likeness), cmp.Compare(p.k, q.k)) })
 	// The test is long, so only what is listed is tested.
 	listed, extra := 0, 0
@@ -72,17 +72,19 @@ func (n *noise) mergers(ctx context.Context, s strangers) error {
 	for i, m := range all {
 		which[i], at[m.k] = m.k, i
 	}
+	have := make([]parting, len(all))
 	err := n.eachPerson(ctx, "test parts", which, func(k int, v vectors) {
 		m := &all[at[k]]
-		m.P = partsByChance(v, n.Seed, n.people[k].id)
+		have[at[k]] = howParted(v, n.Seed, n.people[k].id)
 		m.Nearest, m.Other = n.nearestTo(&n.people[k].parts[1], k)
 	})
 	if err != nil {
 		return err
 	}
 	t.Flagged = 0
-	for i := range all {
+	for i, p := range partsByChance(have, n.Seed) {
 		m := &all[i]
+		m.P = p
 		if m.Flagged = t.Value != nil && m.Likeness <= *t.Value && m.P <= mergedLevel; m.Flagged {
 			t.Flagged++
 		}

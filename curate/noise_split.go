@@ -64,7 +64,7 @@ func (n *noise) splits(ctx context.Context, s strangers) error {
 	total := len(n.people) * (len(n.people) - 1) / 2
 	least := quantile(s.likeness, 1-float64(n.List)/float64(total)) // what is listed at any rate
 	if len(twins) > 0 {
-		least = min(least, -tailQuantile(negated(twins), knownTo))
+		least = min(least, -tailQuantile(negated(twins), knownTwins))
 	}
 	if n.SplitAbove != nil {
 		least = min(least, *n.SplitAbove)
@@ -79,7 +79,7 @@ func (n *noise) splits(ctx context.Context, s strangers) error {
 		for i := range pairs {
 			found[i] = pairs[i].Likeness
 		}
-		t = highTail(found, twins, n.FalseAlarms)
+		t = highTail(found, twins, knownTwins, n.FalseAlarms)
 	}
 	t = given(n.SplitAbove, t)
 	t.Flagged = 0

@@ -17,14 +17,16 @@ type Threshold struct {
 }
 
 // The shares of the known values that are looked at for a threshold: below the first the foreign ones among few
-// items may all lie beyond it, above the last there are none left to find.
+// items may all lie beyond it, above the last there are hardly any left to find. Of strangers one in a hundred is
+// left, which are as like as lookalikes; two albums of one person are far from any two people's, so of those more.
 const (
-	knownFrom  = 0.75
-	knownTo    = 0.999
-	knownSteps = 250
+	knownFrom      = 0.75
+	knownStrangers = 0.99
+	knownTwins     = 0.999
+	knownSteps     = 250
 )
 
-// leastKnown is how many known values an estimate needs: the quantiles between knownFrom and knownTo of fewer
+// leastKnown is how many known values an estimate needs: the quantiles between knownFrom and knownStrangers of fewer
 // say little.
 const leastKnown = 20
 
@@ -32,19 +34,19 @@ const leastKnown = 20
 // certain; both are sorted. Found values are a mixture: a share of foreign ones, distributed as known, and others
 // that are larger.
 //
-// At any level the foreign share is at most found's share below it over known's share below it; the least of
+// At any level the foreign share is at most found's share below it over known's share below it, up to the share to; the least of
 // these bounds, with the upper limit of the count, is the estimate. The threshold is the highest level at which
 // the estimated share of others among those below is at most alarms.
 //
 // B. Efron, R. Tibshirani, J. D. Storey, V. Tusher, "Empirical Bayes analysis of a microarray experiment", JASA
 // 96(456), 2001, pp. 1151-1160: two groups, one of which is known; J. D. Storey, "A direct approach to false
 // discovery rates", JRSS B 64(3), 2002, pp. 479-498: the share of the known one.
-func lowTail(found, known []float64, alarms float64) Threshold {
+func lowTail(found, known []float64, to, alarms float64) Threshold {
 	if len(known) < leastKnown {
 		return Threshold{Source: "too few identities", Known: len(known)}
 	}
 	level := func(step int) float64 {
-		return tailQuantile(known, knownFrom+(knownTo-knownFrom)*float64(step)/(knownSteps-1))
+		return tailQuantile(known, knownFrom+(to-knownFrom)*float64(step)/(knownSteps-1))
 	}
 	share := func(t float64) float64 { return float64(countBelow(known, t)) / float64(len(known)) }
 	foreign := math.Inf(1)
@@ -75,7 +77,7 @@ func atMost(k int) float64 {
 }
 
 // tailQuantile is [quantile], and beyond the last but one of few values that of a normal distribution's tail through
-// it and the quantile knownFrom: what the thousandth value would be cannot be read off a hundred.
+// it and the quantile knownFrom: what the hundredth value would be cannot be read off twenty.
 func tailQuantile(sorted []float64, q float64) float64 {
 	last := 1 - 1/float64(len(sorted))
 	if q <= last || last <= knownFrom {
@@ -135,8 +137,8 @@ func negated(v []float64) []float64 {
 }
 
 // highTail is lowTail for values above which found ones are mostly of a known kind.
-func highTail(found, known []float64, alarms float64) Threshold {
-	out := lowTail(negated(found), negated(known), alarms)
+func highTail(found, known []float64, to, alarms float64) Threshold {
+	out := lowTail(negated(found), negated(known), to, alarms)
 	if out.Value != nil {
 		v := -*out.Value
 		out.Value = &v

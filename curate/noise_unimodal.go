@@ -14,37 +14,78 @@ const (
 	powerSteps   = 40
 )
 
-// partsByChance returns how likely one person's images part at least as well as these do. Along each of the first
-// principal axes the images are cut in two where that leaves the least of the variance within the parts; the least
-// of these shares is held against that of as many numbers from a normal distribution, drawn again and again. Few
-// images give large p-values whatever they show, since some draws of few always part well.
+// parting is how well images part along their principal axes.
+type parting struct {
+	images, axes int
+	share        float64 // of the variance along an axis that the best cut leaves within the parts, the least of the axes
+}
+
+// howParted cuts the images in two along each of the first principal axes, where that leaves the least of the
+// variance within the parts.
+func howParted(v vectors, seed uint64, identity string) parting {
+	v = thinned(v)
+	axes := principal(v, rng.Stream(seed, "curate-parts", identity))
+	out := parting{images: v.len(), axes: len(axes), share: 1}
+	for _, axis := range axes {
+		out.share = min(out.share, cutShare(axis))
+	}
+	return out
+}
+
+// partsByChance returns how likely one person's images part at least as well as each of these: the share of draws
+// from a normal distribution, as many numbers along as many axes, that do. Few images give large values whatever they
+// show, since some draws of few always part well.
 //
 // L. Engelman, J. A. Hartigan, "Percentage points of a test for clusters", JASA 64(328), 1969, pp. 1647-1648: the
 // share along one axis; Y. Liu, D. N. Hayes, A. Nobel, J. S. Marron, "Statistical significance of clustering for
 // high-dimension, low-sample size data", JASA 103(483), 2008, pp. 1281-1293: draws from one normal distribution.
-func partsByChance(v vectors, seed uint64, identity string) float64 {
-	v = thinned(v)
-	n := v.len()
-	r := rng.Stream(seed, "curate-parts", identity)
-	have, axes := 1.0, principal(v, r)
-	for _, axis := range axes {
-		have = min(have, cutShare(axis))
+func partsByChance(have []parting, seed uint64) []float64 {
+	type kind struct{ size, axes int }
+	at := map[kind]int{}
+	var kinds []kind
+	for _, h := range have {
+		k := kind{chanceSize(h.images), h.axes}
+		if _, ok := at[k]; !ok {
+			at[k] = len(kinds)
+			kinds = append(kinds, k)
+		}
 	}
-	draw := make([]float64, n)
-	reached := 0
-	for range chanceDraws {
-		least := 1.0
-		for range axes {
-			for i := range draw {
-				draw[i] = r.Norm()
+	draws := make([][]float64, len(kinds))
+	parallel(len(kinds), func(i int) {
+		k := kinds[i]
+		r := rng.Stream(seed, "curate-chance", k.size, k.axes)
+		x := make([]float64, k.size)
+		draws[i] = make([]float64, chanceDraws)
+		for d := range draws[i] {
+			draws[i][d] = 1
+			for range k.axes {
+				for j := range x {
+					x[j] = r.Norm()
+				}
+				draws[i][d] = min(draws[i][d], cutShare(x))
 			}
-			least = min(least, cutShare(draw))
 		}
-		if least <= have {
-			reached++
-		}
+		slices.Sort(draws[i])
+	})
+	out := make([]float64, len(have))
+	for i, h := range have {
+		reached := countBelow(draws[at[kind{chanceSize(h.images), h.axes}]], h.share)
+		out[i] = float64(reached+1) / (chanceDraws + 1)
 	}
-	return float64(reached+1) / (chanceDraws + 1)
+	return out
+}
+
+// chanceSize is the number of draws' values that stand for n images: n itself, or of many the next of a few sizes
+// below, whose shares reach lower, so that p is never too small.
+func chanceSize(n int) int {
+	if n <= 32 {
+		return n
+	}
+	size := 32
+	for next := size + size/16; next <= n; next = size + size/16 {
+		size = next
+	}
+	return size
 }
 
 // cutShare sorts the values, cuts them in two parts of at least partImages where that leaves the least of their
