@@ -85,8 +85,8 @@ type noise struct {
 // split.csv, skipped.csv, noise.json, contact sheets where there are pictures, and exclude.txt where something is
 // to be excluded. docs/curation.md defines every number.
 //
-// Vectors are read from the file as they are needed. Memory goes to one identity at a time, to three arrays of
-// centres (float64 and float32) and to about 100 bytes an image: 1 GB for all of VGGFace2, 2 with a manifest.
+// Vectors are read from the file as they are needed. Memory goes to one identity a CPU at a time, to some sums of each
+// identity and to about 100 bytes an image, keys included: by estimate 1 GB for all of VGGFace2, 2 with a manifest.
 func FindNoise(ctx context.Context, o NoiseOptions) (*NoiseResult, error) {
 	if err := o.Check(); err != nil {
 		return nil, err

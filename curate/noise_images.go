@@ -114,7 +114,7 @@ func (n *noise) outliers(s strangers) {
 	}
 	n.r.Judged = len(rows)
 	slices.Sort(own)
-	t := given(n.OutlierBelow, lowTail(own, s.images, knownStrangers, n.FalseAlarms))
+	t := given(n.OutlierBelow, lowTail(own, s.images, knownStrangers, n.FalseAlarms).unlessMost(len(own)))
 	t.Flagged = 0
 	slices.SortFunc(rows, func(a, b int) int { return cmp.Or(cmp.Compare(n.own[a], n.own[b]), n.compareRows(a, b)) })
 	extra := 0

@@ -34,9 +34,10 @@ const leastKnown = 20
 // certain; both are sorted. Found values are a mixture: a share of foreign ones, distributed as known, and others
 // that are larger.
 //
-// At any level the foreign share is at most found's share below it over known's share below it, up to the share to; the least of
-// these bounds, with the upper limit of the count, is the estimate. The threshold is the highest level at which
-// the estimated share of others among those below is at most alarms.
+// At any level the foreign share is at most found's share below it over known's share below it; the least of
+// these bounds, up to the share to, is the estimate. The threshold is the highest level at which the estimated share
+// of others among those below is at most alarms where counts are at their upper limits: a few finds are not cut
+// short by chance. The false alarms that are told are those of the counts themselves.
 //
 // B. Efron, R. Tibshirani, J. D. Storey, V. Tusher, "Empirical Bayes analysis of a microarray experiment", JASA
 // 96(456), 2001, pp. 1151-1160: two groups, one of which is known; J. D. Storey, "A direct approach to false
@@ -49,22 +50,34 @@ func lowTail(found, known []float64, to, alarms float64) Threshold {
 		return tailQuantile(known, knownFrom+(to-knownFrom)*float64(step)/(knownSteps-1))
 	}
 	share := func(t float64) float64 { return float64(countBelow(known, t)) / float64(len(known)) }
-	foreign := math.Inf(1)
+	most, likely := math.Inf(1), math.Inf(1) // foreign ones among found
 	for step := range knownSteps {
 		t := level(step)
-		foreign = min(foreign, atMost(countBelow(found, t))/share(t))
+		k := countBelow(found, t)
+		most, likely = min(most, atMost(k)/share(t)), min(likely, float64(k)/share(t))
 	}
-	out := Threshold{Source: "data", Known: len(known)}
 	for step := knownSteps - 1; step >= 0; step-- {
 		t := level(step)
-		if out = out.at(t, found, func(t float64) float64 { return foreign * share(t) }); *out.FalseAlarms <= alarms {
-			break
+		k := countBelow(found, t)
+		others := func(foreign float64) float64 { return max(0, 1-foreign*share(t)/float64(max(k, 1))) }
+		if k == 0 || others(most) <= alarms {
+			wrong := 0.0
+			if k > 0 {
+				wrong = others(likely)
+			}
+			return Threshold{Value: &t, Source: "data", Flagged: k, FalseAlarms: &wrong, Known: len(known)}
 		}
 	}
-	if *out.FalseAlarms > alarms { // nothing foreign was found
-		out.Value, out.Flagged, out.FalseAlarms, out.Source = nil, 0, nil, "nothing stands out"
+	return Threshold{Source: "nothing stands out", Known: len(known)}
+}
+
+// unlessMost takes back a threshold beyond which most of all values are: then strangers are as like each other as
+// images of one person, as in embeddings of a network that has learnt nothing.
+func (o Threshold) unlessMost(all int) Threshold {
+	if o.Value == nil || 2*o.Flagged <= all {
+		return o
 	}
-	return out
+	return Threshold{Source: "the embeddings do not tell people apart", Known: o.Known}
 }
 
 // atMost is the upper limit, at 95 % or a little more, of what is to be expected where k were counted. Where nothing
@@ -108,17 +121,6 @@ func normalQuantile(q float64) float64 {
 		}
 	}
 	return lo
-}
-
-// at fills in what a threshold finds; foreign is how many of these are expected to be so.
-func (o Threshold) at(t float64, found []float64, foreign func(t float64) float64) Threshold {
-	k := countBelow(found, t)
-	wrong := 0.0
-	if k > 0 {
-		wrong = max(0, 1-foreign(t)/float64(k))
-	}
-	o.Value, o.Flagged, o.FalseAlarms = &t, k, &wrong
-	return o
 }
 
 // countBelow counts the sorted values that are at most t.
