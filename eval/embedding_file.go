@@ -152,16 +152,24 @@ func newMatrix(path, descr string, shape []int64, size int64) (m matrix, err err
 	return m, nil
 }
 
-// read takes the rows from r.
-func (m matrix) read(path string, r io.Reader, keys []string, info embeddingsInfo, raw bool) (*Embeddings, error) {
+// fits holds keys against the rows and against what the file says of them.
+func (m matrix) fits(path string, keys []string, info embeddingsInfo) error {
 	if len(keys) != m.rows {
-		return nil, fmt.Errorf("%s: %d vectors and %d keys: %w", path, m.rows, len(keys), ErrEmbeddings)
+		return fmt.Errorf("%s: %d vectors and %d keys: %w", path, m.rows, len(keys), ErrEmbeddings)
 	}
 	if sum := keysDigest(keys); info.KeysSum != "" && info.KeysSum != sum {
-		return nil, fmt.Errorf("%s: the keys are other ones (%s) than it was written with (%s): %w", path, sum, info.KeysSum, ErrEmbeddings)
+		return fmt.Errorf("%s: the keys are other ones (%s) than it was written with (%s): %w", path, sum, info.KeysSum, ErrEmbeddings)
 	}
 	if err := checkKeys(keys); err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, err, ErrEmbeddings)
+		return fmt.Errorf("%s: %w: %w", path, err, ErrEmbeddings)
+	}
+	return nil
+}
+
+// read takes the rows from r.
+func (m matrix) read(path string, r io.Reader, keys []string, info embeddingsInfo, raw bool) (*Embeddings, error) {
+	if err := m.fits(path, keys, info); err != nil {
+		return nil, err
 	}
 	e := &Embeddings{Width: m.width, Raw: raw, Origin: info.EmbeddingsOrigin,
 		Keys: make([]string, 0, m.rows), Data: make([]float32, 0, m.rows*m.width)}

@@ -171,32 +171,47 @@ func readTensor(path string, f io.ReaderAt, size int64, o EmbeddingsOptions) (*E
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", path, err, ErrEmbeddings)
 	}
+	t, m, err := tensorMatrix(path, h)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := tensorKeysOr(path, f, h, m.rows, o.Keys)
+	if err != nil {
+		return nil, err
+	}
+	r := bufio.NewReaderSize(io.NewSectionReader(f, h.DataStart+t.Offset, t.Size), 1<<16)
+	return m.read(path, r, keys, infoOf(h.Metadata), o.Raw)
+}
+
+// tensorMatrix finds the embeddings in a safetensors file.
+func tensorMatrix(path string, h *safetensors.Header) (t safetensors.Tensor, m matrix, err error) {
 	t, ok := h.Lookup("embedding")
 	if !ok {
 		var names []string
 		for _, t := range h.Tensors[:min(len(h.Tensors), 10)] {
 			names = append(names, t.Name)
 		}
-		return nil, fmt.Errorf("%s: tensors %.200q, want one named embedding: %w", path, names, ErrEmbeddings)
+		return t, m, fmt.Errorf("%s: tensors %.200q, want one named embedding: %w", path, names, ErrEmbeddings)
 	}
 	descr := map[safetensors.DType]string{safetensors.F32: "<f4", safetensors.F64: "<f8"}[t.DType]
 	if descr == "" {
 		descr = string(t.DType)
 	}
-	m, err := newMatrix(path, descr, t.Shape, t.Size)
+	m, err = newMatrix(path, descr, t.Shape, t.Size)
+	return t, m, err
+}
+
+// tensorKeysOr reads n keys from the file's tensors or, where it has none or another file is named, from
+// a file of keys.
+func tensorKeysOr(path string, f io.ReaderAt, h *safetensors.Header, n int, named string) ([]string, error) {
+	if _, ok := h.Lookup("key"); !ok || named != "" {
+		return readKeysBeside(path, named)
+	}
+	keys, err := tensorKeys(f, h, n)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w: %w", path, err, ErrEmbeddings)
 	}
-	var keys []string
-	if _, ok := h.Lookup("key"); ok && o.Keys == "" {
-		if keys, err = tensorKeys(f, h, m.rows); err != nil {
-			return nil, fmt.Errorf("%s: %w: %w", path, err, ErrEmbeddings)
-		}
-	} else if keys, err = readKeysBeside(path, o.Keys); err != nil {
-		return nil, err
-	}
-	r := bufio.NewReaderSize(io.NewSectionReader(f, h.DataStart+t.Offset, t.Size), 1<<16)
-	return m.read(path, r, keys, infoOf(h.Metadata), o.Raw)
+	return keys, nil
 }
 
 // tensorKeys reads n keys from the tensors key and key_offsets.

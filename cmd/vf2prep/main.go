@@ -65,6 +65,7 @@ func (e *env) commands() []*cli.Command {
 	return prepare(e, []*cli.Command{
 		e.synthCommand(),
 		e.manifestCommand(),
+		e.curateCommand(),
 		e.splitCommand(),
 		e.cacheCommand(),
 		e.augmentCommand(),

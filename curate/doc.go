@@ -1,0 +1,2 @@
+// Package curate finds what is wrong with a data set that is otherwise well formed.
+package curate
