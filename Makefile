@@ -7,7 +7,7 @@ BENCH     := /usr/bin/python3
 export DATA ROUNDS REPEAT SECONDS_EACH ONLY CONFIGS SCRATCH LOCK IMAGES MEMORY IDENTITY_META
 export CGO_ENABLED = 0
 
-.PHONY: help build demo test lint generate fuzz cross pipeline test-browser clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest bench-train
+.PHONY: help build demo test lint generate fuzz cross pipeline test-browser clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest bench-train bench-duplicates
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-manifest: build ## a manifest of full size, against pandas, DuckDB and pol
 
 bench-train: bench-go ## training steps, against PyTorch and Keras
 	$(BENCH) bench/train.py
+
+bench-duplicates: ## a million perceptual hashes with planted pairs: time, memory, recall
+	VF2PREP_HASHES=1000000 $(GO) test ./curate -count=1 -v -run TestPlantedPairs
 
 bench-go: # the programs in Go and C that the benchmarks start
 	$(GO) build -trimpath -o bin/bench-go ./bench/gopeer

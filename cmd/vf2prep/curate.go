@@ -7,6 +7,7 @@ func (e *env) curateCommand() *cli.Command {
 		Name:  "curate",
 		Usage: "find what is wrong with a data set that is otherwise well formed",
 		Subcommands: []*cli.Command{
+			e.curateDuplicatesCommand(),
 			e.curateNoiseCommand(),
 		},
 	}
