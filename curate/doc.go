@@ -12,6 +12,10 @@
 // 3.3 million images take seconds. Hashing them takes as long as decoding them, and goes on where
 // it stopped.
 //
+// # Leaks
+//
+// People of a benchmark are found by their names in any spelling, images as duplicates are ([FindLeaks]).
+//
 // # Noise
 //
 // Embeddings of any system say how alike faces are: which images are like their identity as a stranger is,

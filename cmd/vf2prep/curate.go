@@ -8,6 +8,7 @@ func (e *env) curateCommand() *cli.Command {
 		Usage: "find what is wrong with a data set that is otherwise well formed",
 		Subcommands: []*cli.Command{
 			e.curateDuplicatesCommand(),
+			e.curateLeaksCommand(),
 			e.curateNoiseCommand(),
 		},
 	}

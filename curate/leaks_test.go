@@ -1,0 +1,143 @@
+package curate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vf2prep/vf2prep/manifest"
+	"github.com/vf2prep/vf2prep/split"
+)
+
+func TestReadNames(t *testing.T) {
+	dir := t.TempDir()
+	for file, c := range map[string]struct {
+		text, column string
+		want         []string
+		says         string
+	}{
+		"people.txt": {"2\nAaron_Eckhart\t1\nAaron_Guiel\t1\n", "", []string{"Aaron_Eckhart", "Aaron_Guiel"}, ""},
+		"pairs.txt":  {"1\t2\nA_B\t1\t4\nC_D\t1\tE_F\t2\n", "", []string{"A_B", "C_D", "E_F"}, ""},
+		"files.txt":  {"A_B_0001.jpg\nA_B_0002.JPG\r\n# nobody\n", "", []string{"A_B"}, ""},
+		"comma.txt":  {"Eckhart, Aaron\n", "", []string{"Eckhart, Aaron"}, ""},
+		"meta.csv":   {"\ufeffClass_ID, Name, N\nn000002, \"Doe, Jane\", 3\nn000003, X\n", "name", []string{"Doe, Jane", "X"}, ""},
+		"other.csv":  {"a,b\n1,2\n", "name", nil, `1: columns ["a" "b"], want "name"`},
+		"empty.txt":  {"1\n2\n", "", nil, "no name in it"},
+		"binary":     {"ok\n\xff\xfe\n", "", nil, "2: "},
+		"long.txt":   {strings.Repeat("a", 5000), "", nil, "1: bufio.Scanner: token too long"},
+	} {
+		path := filepath.Join(dir, file)
+		if err := os.WriteFile(path, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadNames(path, c.column)
+		if c.says == "" && (err != nil || !slices.Equal(got, c.want)) {
+			t.Errorf("%s: %q, %v, want %q", file, got, err, c.want)
+		}
+		if c.says != "" && (!errors.Is(err, ErrNames) || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: error %v, want ErrNames and %q", file, err, c.says)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "lfw", "Aaron_Eckhart"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadNames(filepath.Join(dir, "lfw"), ""); err != nil || !slices.Equal(got, []string{"Aaron_Eckhart"}) {
+		t.Errorf("a folder: %q, %v", got, err)
+	}
+}
+
+func FuzzReadNames(f *testing.F) {
+	f.Add([]byte("2\nAaron_Eckhart\t1\n"))
+	f.Add([]byte("\ufeffname,b\n\"x\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, read := range []func() ([]string, error){
+			func() ([]string, error) { return readNameLines(bytes.NewReader(b)) },
+			func() ([]string, error) { return readNameColumn(bytes.NewReader(b), "name") },
+		} {
+			list, err := read()
+			if err != nil && !errors.Is(err, ErrNames) {
+				t.Errorf("error %v wraps no ErrNames", err)
+			}
+			for _, n := range list {
+				if len(n) > maxNameLine {
+					t.Errorf("a name of %d bytes", len(n))
+				}
+			}
+		}
+	})
+}
+
+func TestLeaks(t *testing.T) {
+	files, bench := map[string][]byte{}, t.TempDir()
+	for n := range 20 {
+		files[fmt.Sprintf("train/n%06d/%04d_01.jpg", 2+n/5, n%5+1)] = encoded(t, drawn(n), 92)
+	}
+	for n := range 12 { // of which two are the data set's, one re-encoded
+		b := encoded(t, drawn(100+n), 92)
+		if n == 4 {
+			b = files["train/n000003/0002_01.jpg"]
+		} else if n == 7 {
+			b = encoded(t, drawn(11), 55)
+		}
+		path := filepath.Join(bench, "X", fmt.Sprintf("X_%04d.jpg", n))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, m := photoSet(t, files)
+	l, err := FindLeaks(context.Background(), LeakOptions{
+		Names:   map[string]string{"n000002": "Beyoncé_Knowles", "n000003": "Jet_Li", "n000004": "Nobody_Else", "n000005": "ÅSA MÜLLER"},
+		Against: []string{"Asa_Muller", "Beyonce\u0301 Knowles", "Li, Jet", "Somebody"},
+		Data:    DuplicateOptions{Manifest: m, Root: root, Distance: UsualDistance, Difference: UsualDifference},
+		Images:  bench, Out: t.TempDir() + "/out",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, x := range l.List {
+		got = append(got, fmt.Sprintf("%s %s %s", x.Kind, x.What, x.Benchmark))
+	}
+	want := []string{"name n000002 Beyonce\u0301 Knowles", "name n000005 Asa_Muller", "words n000003 Li, Jet",
+		"image n000003/0002_01 X/X_0004.jpg", "image n000004/0002_01 X/X_0007.jpg"}
+	if !slices.Equal(got, want) {
+		t.Errorf("leaks %q, want %q", got, want)
+	}
+	if l.Names != 2 || l.Words != 1 || l.SameImages != 2 || l.Images != 20 || l.BenchmarkImages != 12 || l.Identities != 4 || l.Against != 4 {
+		t.Errorf("counts %+v", l)
+	}
+}
+
+// What leaks finds between the real photos and LFW, split make takes.
+func TestLeaksOfRealPeople(t *testing.T) {
+	real, lfw := dataDir(t, "vf2real"), dataDir(t, "lfw_folds1-5")
+	names, err := manifest.Names(context.Background(), filepath.Join(real, "meta", "identity_meta.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	against, err := ReadNames(filepath.Join(lfw, "pairs.txt"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	l, err := FindLeaks(context.Background(), LeakOptions{Names: names, Against: against, Out: out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Names+l.Words < 40 {
+		t.Errorf("%d + %d of %d people are in LFW, want at least 40", l.Names, l.Words, l.Identities)
+	}
+	x, err := split.ReadExclusions(filepath.Join(out, excludeTxt))
+	if err != nil || x.Len() != l.Names+l.Words {
+		t.Errorf("%d exclusions, %v, want %d", x.Len(), err, l.Names+l.Words)
+	}
+}
