@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// commands returns the lines of a page's console blocks that begin with "$ vf2prep", with lines
+// commands returns the lines of a page's console blocks that begin with "$ vf2prep" or "$ cp", with lines
 // that end in a backslash joined.
 func pageCommands(t *testing.T, page string) (lines []string) {
 	t.Helper()
@@ -24,7 +24,7 @@ func pageCommands(t *testing.T, page string) (lines []string) {
 			inside, more, skip = line == "```console", false, false
 		case inside && strings.HasPrefix(line, "$ make"):
 			skip = true
-		case inside && !skip && (more || strings.HasPrefix(line, "$ vf2prep")):
+		case inside && !skip && (more || strings.HasPrefix(line, "$ vf2prep") || strings.HasPrefix(line, "$ cp ")):
 			part := strings.TrimPrefix(line, "$ ")
 			body, goesOn := strings.CutSuffix(part, `\`)
 			if more {
@@ -53,7 +53,7 @@ func TestCommandsInDocs(t *testing.T) {
 	drawn := filepath.Join(t.TempDir(), "vggface2")
 	must(t, "synth", "--out", drawn, "--identities", "8", "--test-identities", "2", "--images", "22", "--quiet")
 	change := strings.NewReplacer("/data/vggface2", drawn, "--epochs 9", "--epochs 1", "--epochs 4", "--epochs 1")
-	for _, page := range []string{"../../README.md", "../../docs/tutorial.md"} {
+	for _, page := range []string{"../../README.md", "../../docs/tutorial.md", "../../docs/tutorial-curate.md"} {
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			lines := pageCommands(t, page)
 			if len(lines) < 8 {
