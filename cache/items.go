@@ -23,7 +23,7 @@ type item struct {
 	key       string
 	path      string
 	xxh3      uint64
-	bytes     int64 // the file's length, 0 unknown
+	bytes     int64      // the file's length, 0 unknown
 	box       [4]float32 // boxes are whole numbers
 	landmarks [10]float32
 	age       float32

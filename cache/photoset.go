@@ -2,7 +2,6 @@ package cache
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -114,7 +113,7 @@ func (p *Photos) Read(ph *Photo, buf []byte) ([]byte, error) {
 	}
 	defer f.close()
 	start := len(buf)
-	out, err := readAll(f, slices.Clip(buf))
+	out, err := readAll(f, buf)
 	if err != nil {
 		return buf, err
 	}

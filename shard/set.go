@@ -202,20 +202,5 @@ func (p *Part) file(k int) (*File, error) {
 	return lazy.file, lazy.err
 }
 
-// Stored returns the bytes of sample i as its shard holds them; see [File.Stored].
-func (p *Part) Stored(i int) ([]byte, error) {
-	f, j, err := p.locate(i)
-	if err != nil {
-		return nil, err
-	}
-	return f.Stored(j)
-}
-
-// StoredSize returns how many bytes sample i takes in its shard, without touching them.
-func (p *Part) StoredSize(i int) (int, error) {
-	f, j, err := p.locate(i)
-	if err != nil {
-		return 0, err
-	}
-	return len(f.image(j)), nil
-}
+// At returns the shard that holds sample i of the part, and which of the shard's samples it is.
+func (p *Part) At(i int) (f *File, j int, err error) { return p.locate(i) }

@@ -67,6 +67,7 @@ func (e *env) commands() []*cli.Command {
 		e.manifestCommand(),
 		e.splitCommand(),
 		e.cacheCommand(),
+		e.exportCommand(),
 		e.augmentCommand(),
 		e.trainCommand(),
 		e.runsCommand(),
