@@ -15,18 +15,19 @@ import (
 	"github.com/vf2prep/vf2prep/internal/progress"
 )
 
-// clean takes away what an export left in a directory, complete or not, and nothing else.
-func clean(dir string) error {
+// clean takes away what an export left in a directory, complete or not, and nothing else. It says
+// whether there was one.
+func clean(dir string) (was bool, err error) {
 	x, err := ReadIndex(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: it can't be told what belongs to the export: take it away by hand", err)
+		return false, fmt.Errorf("%w: it can't be told what belongs to the export: take it away by hand", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return err
+		return true, err
 	}
 	defer root.Close()
 	var names []string
@@ -39,6 +40,7 @@ func clean(dir string) error {
 			if err := json.Unmarshal(fact, &e); err != nil {
 				return err
 			}
+			names = append(names, e.Closing...)
 			for _, f := range e.Files {
 				names = append(names, f.Name)
 			}
@@ -48,7 +50,7 @@ func clean(dir string) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return true, err
 		}
 		j.Close()
 	}
@@ -63,23 +65,23 @@ func clean(dir string) error {
 			continue
 		}
 		if err := remove(name); err != nil {
-			return err
+			return true, err
 		}
 	}
 	for _, d := range append(x.Dirs, sumsDir) {
 		if err := root.RemoveAll(filepath.FromSlash(d)); err != nil {
-			return err
+			return true, err
 		}
 	}
 	if err := sweep(root); err != nil {
-		return err
+		return true, err
 	}
 	for _, name := range []string{RejectsName, journalName, IndexName} { // the index last: it says what is whose
 		if err := remove(name); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // sweep removes half files that were not in the journal yet.

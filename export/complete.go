@@ -53,7 +53,8 @@ type Index struct {
 	Quality  int               `json:"quality,omitempty"` // of JPEGs that were made
 	Name     string            `json:"name"`
 	Shape    *shard.Shape      `json:"shape,omitempty"`       // C, H, W; none for photos
-	Dirs     []string          `json:"directories,omitempty"` // that hold files which are not listed here
+	Dirs     []string          `json:"directories,omitempty"` // that are the export's alone
+	Loose    *looseCount       `json:"loose,omitempty"`       // files that SumsName lists
 	Classes  []string          `json:"classes,omitempty"`
 	Parts    []PartIndex       `json:"parts,omitempty"`
 	Files    []FileInfo        `json:"files,omitempty"`
@@ -78,8 +79,8 @@ type Summary struct {
 	Reasons          map[string]int `json:"reject_reasons"`
 	Pieces           int            `json:"pieces"`
 	Reused           int            `json:"reused_pieces"` // found complete from an earlier run
-	Files            int            `json:"files"`         // that export.json lists
-	Bytes            int64          `json:"bytes"`         // of these
+	Files            int            `json:"files"`
+	Bytes            int64          `json:"bytes"` // of these
 	Seconds          float64        `json:"seconds"`
 	SamplesPerSecond float64        `json:"samples_per_second"` // of those made now
 	Export           string         `json:"export"`
@@ -127,12 +128,13 @@ func Open(options Options) (_ *Export, err error) {
 	if x.plan, err = makePlan(o, f, src); err != nil {
 		return nil, err
 	}
+	cleaned := false
 	if o.Restart {
-		if err := clean(o.Out); err != nil {
+		if cleaned, err = clean(o.Out); err != nil {
 			return nil, err
 		}
 	}
-	x.old, err = x.plan.claim()
+	x.old, err = x.plan.claim(cleaned)
 	return x, err
 }
 
@@ -154,8 +156,8 @@ func (x *Export) Room() (need, free int64) {
 }
 
 // claim makes sure that the directory is this export's. It returns the index of one that is
-// complete, nil where there is none.
-func (p *plan) claim() (*Index, error) {
+// complete, nil where there is none. After one was taken away other files may stay.
+func (p *plan) claim(cleaned bool) (*Index, error) {
 	old, err := ReadIndex(p.o.Out)
 	switch {
 	case err == nil && old.Export != p.digest:
@@ -172,7 +174,7 @@ func (p *plan) claim() (*Index, error) {
 		return nil, err
 	}
 	for _, n := range names {
-		if n.Name() != lockName && n.Name() != journalName && n.Name() != "build.items" && !isTemporary(n.Name()) {
+		if !cleaned && n.Name() != lockName && n.Name() != journalName && n.Name() != "build.items" && !isTemporary(n.Name()) {
 			return nil, fmt.Errorf("%s holds %s and no export: choose an empty directory: %w", p.o.Out, n.Name(), ErrOption)
 		}
 	}
@@ -197,8 +199,8 @@ func (p *plan) index(complete bool) *Index {
 	if p.set.Shape != (shard.Shape{}) {
 		x.Shape = &p.set.Shape
 	}
-	if l, ok := p.format.(Loose); ok {
-		x.Dirs = l.Dirs()
+	if n, ok := p.format.(Nested); ok {
+		x.Dirs = n.Dirs()
 	}
 	return x
 }
@@ -283,7 +285,9 @@ func (x *Export) Run(ctx context.Context) (*Summary, error) {
 		if err := json.Unmarshal(fact, &e); err != nil {
 			return err
 		}
-		r.past[pieceID{e.Part, e.I}] = e
+		if len(e.Closing) == 0 {
+			r.past[pieceID{e.Part, e.I}] = e
+		}
 		return nil
 	})
 	if err != nil {
@@ -322,6 +326,10 @@ func (s *Summary) count(x *Index) {
 		s.Rejected += part.Rejected
 	}
 	s.Files = len(x.Files)
+	if x.Loose != nil {
+		s.Files += x.Loose.Files
+		s.Bytes += x.Loose.Bytes
+	}
 	for _, f := range x.Files {
 		s.Bytes += f.Bytes
 	}
@@ -395,6 +403,9 @@ func (r *run) there(files []FileInfo) bool {
 func (r *run) finish(sum *Summary) (*Index, error) {
 	x := r.index(true)
 	x.Classes = r.set.Classes
+	if r.loose != nil {
+		x.Loose = &looseCount{}
+	}
 	var rows []cache.RejectRow
 	gone := map[string]map[string]int{} // keys of each part, and how often
 	counts := map[string]int{}
@@ -409,7 +420,10 @@ func (r *run) finish(sum *Summary) (*Index, error) {
 				gone[part.Name][reject.Key]++
 				sum.Reasons[reject.Stage+": "+reject.Reason]++
 			}
-			if r.loose == nil {
+			if x.Loose != nil {
+				x.Loose.Files += e.Loose.Files
+				x.Loose.Bytes += e.Loose.Bytes
+			} else {
 				x.Files = append(x.Files, e.Files...)
 			}
 		}
@@ -441,6 +455,15 @@ func (r *run) finish(sum *Summary) (*Index, error) {
 	}
 	if err := r.format.Finish(f, out); err != nil {
 		return nil, err
+	}
+	closing := entry{}
+	for _, file := range out.files {
+		closing.Closing = append(closing.Closing, file.name)
+	}
+	if len(closing.Closing) > 0 {
+		if err := r.journal.Add(closing); err != nil {
+			return nil, err
+		}
 	}
 	for _, file := range out.files {
 		if err := file.f.Commit(); err != nil {

@@ -47,6 +47,14 @@ type Chooser interface {
 	Choose(src Source) ([]ChosenPart, error)
 }
 
+// Nested is a Format that puts files into directories.
+type Nested interface {
+	Format
+	// Dirs names the directories at the top. They are the export's alone: they are made and removed
+	// with all that they hold.
+	Dirs() []string
+}
+
 // ChosenPart is a part of an export whose samples a format chose.
 type ChosenPart struct {
 	Name  string
@@ -75,6 +83,14 @@ type Set struct {
 	Parts   []PartPlan
 	Origin  map[string]string // see [Source.Origin]
 	Options *Options
+}
+
+// partDirs are the directories of formats that have one for each part.
+func (s *Set) partDirs() (dirs []string) {
+	for _, p := range s.Parts {
+		dirs = append(dirs, safeName(p.Name))
+	}
+	return dirs
 }
 
 // PartPlan is one part of an export.
@@ -123,7 +139,10 @@ type kind struct {
 
 // kinds are the formats, in the order of their names in the help.
 var kinds = []kind{
-	{"webdataset", "tar archives for WebDataset", newWebDataset},
+	{"webdataset", "tar archives, key.png, key.cls and key.json a sample", newWebDataset},
+	{"tfrecord", "tf.train.Example records, described for TensorFlow Datasets", newTFRecord},
+	{"imagefolder", "a file a sample, a directory a class, for torchvision and others", newImageFolder},
+	{"npy", "plain NumPy arrays of pixels, labels, ages, genders and landmarks", newNPY},
 }
 
 // Formats lists what [Options.To] may say.

@@ -5,10 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -18,12 +21,16 @@ type Loose interface {
 	Format
 	// Path returns the file's name, with slashes.
 	Path(s *Sample) (string, error)
-	// Dirs returns the directories at the top that hold the files.
-	Dirs() []string
 }
 
 // SumsName is the list of loose files: SHA-256 and name, as sha256sum writes and checks it.
 const SumsName = "files.sha256"
+
+// looseCount counts files that have no line of their own in export.json.
+type looseCount struct {
+	Files int   `json:"files"`
+	Bytes int64 `json:"bytes"`
+}
 
 // sumsDir holds the lists of the pieces while the export is under way.
 const sumsDir = "sums.partial"
@@ -43,6 +50,27 @@ func newLooseFiles(dir string, f Loose) (*looseFiles, error) {
 		return nil, err
 	}
 	return &looseFiles{format: f, root: root, dir: dir}, nil
+}
+
+// unique says whether each sample has a file of its own.
+func unique(f Loose, samples iter.Seq2[*Sample, error]) error {
+	seed := maphash.MakeSeed()
+	var all []uint64
+	for s, err := range samples {
+		if err != nil {
+			return err
+		}
+		name, err := f.Path(s)
+		if err != nil {
+			return err
+		}
+		all = append(all, maphash.String(seed, name))
+	}
+	slices.Sort(all)
+	if n := len(all) - len(slices.Compact(all)); n > 0 {
+		return fmt.Errorf("%d samples would have the file of another one", n)
+	}
+	return nil
 }
 
 func (l *looseFiles) close() { l.root.Close() }

@@ -81,3 +81,9 @@ func keyName(key string) string {
 	}
 	return key
 }
+
+// oneLine makes a line of a text, for lists with one a line: line ends and backslashes are written
+// as \n, \r and \\.
+func oneLine(s string) string {
+	return strings.NewReplacer("\\", `\\`, "\n", `\n`, "\r", `\r`).Replace(s)
+}

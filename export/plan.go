@@ -150,6 +150,13 @@ func makePlan(o *Options, f Format, src Source) (*plan, error) {
 	if err := f.Begin(p.set); err != nil {
 		return nil, err
 	}
+	if l, ok := f.(Loose); ok {
+		for _, part := range p.set.Parts {
+			if err := unique(l, p.samples(part.Name, nil)); err != nil {
+				return nil, fmt.Errorf("%s: %w", part.Name, err)
+			}
+		}
+	}
 	p.digest = p.sum(jpegs)
 	return p, nil
 }

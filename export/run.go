@@ -35,6 +35,11 @@ type entry struct {
 	Rejects []shard.Reject `json:"rejects,omitempty"`
 	Files   []FileInfo     `json:"files,omitempty"`
 	Spans   []spanSize     `json:"spans,omitempty"` // files that later pieces go on with
+
+	Loose looseCount `json:"loose"` // of a Loose format
+
+	// Closing, alone on its line, are files that follow from all pieces and are about to be named.
+	Closing []string `json:"closing,omitempty"`
 }
 
 type spanSize struct {
@@ -226,6 +231,10 @@ func (r *run) collect(ctx context.Context, order <-chan *chunk, finished chan<- 
 				continue
 			}
 			d.entry.Samples++
+			if r.loose != nil {
+				d.entry.Loose.Files++
+				d.entry.Loose.Bytes += int64(len(s.sample.Image))
+			}
 			if err := w.Add(&s.sample, s.record); err != nil {
 				return fmt.Errorf("%s: %w", s.sample.Key, err)
 			}
