@@ -304,7 +304,7 @@ func (b *build) finish() error {
 		RecipeDigest: p.o.Recipe.Digest(), Manifest: p.manifest, Split: p.split.Digest, Build: p.Digest,
 		Seed: p.o.Seed, ShardSize: p.o.ShardSize, Classes: p.split.Classes, Parts: map[string]shard.PartIndex{}, Files: map[string]string{},
 	}
-	var rejects []rejectRow
+	var rejects []RejectRow
 	for _, part := range p.Parts {
 		x.Parts[part.Part] = shard.PartIndex{Planned: part.Images, Shards: []shard.Info{}}
 	}
@@ -316,7 +316,7 @@ func (b *build) finish() error {
 		x.Parts[s.part.Part] = index
 		b.sum.Bytes += s.info.Bytes
 		for _, r := range s.rejects {
-			rejects = append(rejects, rejectRow{s.part.Part, r})
+			rejects = append(rejects, RejectRow{s.part.Part, r})
 			b.sum.Reasons[r.Stage+": "+r.Reason]++
 		}
 	}
@@ -328,7 +328,7 @@ func (b *build) finish() error {
 	}
 	b.sum.Rejected = p.Images - b.sum.Samples
 	table := filepath.Join(p.o.Out, RejectsName)
-	if err := writeRejects(table, rejects); err != nil {
+	if err := WriteRejects(table, rejects); err != nil {
 		return err
 	}
 	var err error

@@ -23,6 +23,7 @@ type item struct {
 	key       string
 	path      string
 	xxh3      uint64
+	bytes     int64      // the file's length, 0 unknown
 	box       [4]float32 // boxes are whole numbers
 	landmarks [10]float32
 	age       float32
@@ -54,7 +55,7 @@ func (it *item) faceLandmarks() *face.Landmarks {
 
 func newItem(r *manifest.Record, p split.Part, labels map[string]int32) item {
 	it := item{
-		key: r.ID.String(), path: r.Path, xxh3: r.XXH3,
+		key: r.ID.String(), path: r.Path, xxh3: r.XXH3, bytes: r.Bytes,
 		age: r.Age, label: -1, gender: int8(r.Gender),
 		hasBox: r.HasBox, hasMarks: r.HasLandmarks,
 	}
@@ -206,6 +207,7 @@ func (it *item) append(b []byte) []byte {
 	if it.hasMarks {
 		flags |= 2
 	}
+	b = binary.LittleEndian.AppendUint64(b, uint64(it.bytes))
 	b = append(b, byte(it.gender), flags)
 	for _, s := range []string{it.key, it.path, it.problem} {
 		b = binary.LittleEndian.AppendUint16(b, uint16(len(s)))
@@ -218,7 +220,7 @@ func (it *item) append(b []byte) []byte {
 }
 
 // fixedItem is the length of a record without its texts.
-const fixedItem = 8 + 16 + 40 + 4 + 4 + 2 + 6
+const fixedItem = 8 + 16 + 40 + 4 + 4 + 8 + 2 + 6
 
 // read returns the item of a row. buf is scratch memory, kept for the next call. Many goroutines
 // may call it at once.
@@ -244,14 +246,15 @@ func (x *items) read(row uint32, buf *[]byte) (item, error) {
 		}
 	}
 	float := func(at int) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b[at:])) }
-	it := item{xxh3: binary.LittleEndian.Uint64(b), age: float(64), label: int32(binary.LittleEndian.Uint32(b[68:])), gender: int8(b[72])}
+	it := item{xxh3: binary.LittleEndian.Uint64(b), age: float(64), label: int32(binary.LittleEndian.Uint32(b[68:])), gender: int8(b[80])}
+	it.bytes = int64(binary.LittleEndian.Uint64(b[72:]))
 	for i := range it.box {
 		it.box[i] = float(8 + 4*i)
 	}
 	for i := range it.landmarks {
 		it.landmarks[i] = float(24 + 4*i)
 	}
-	it.hasBox, it.hasMarks = b[73]&1 != 0, b[73]&2 != 0
+	it.hasBox, it.hasMarks = b[81]&1 != 0, b[81]&2 != 0
 	texts := string(b[fixedItem : fixedItem+sum])
 	it.key, it.path, it.problem = texts[:lengths[0]], texts[lengths[0]:lengths[0]+lengths[1]], texts[lengths[0]+lengths[1]:]
 	return it, nil

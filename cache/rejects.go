@@ -12,19 +12,20 @@ import (
 	"github.com/vf2prep/vf2prep/shard"
 )
 
-type rejectRow struct {
-	part string
+// RejectRow is a line of [RejectsName].
+type RejectRow struct {
+	Part string
 	shard.Reject
 }
 
-// writeRejects writes the table of rejects, sorted by image.
-func writeRejects(path string, rows []rejectRow) error {
+// WriteRejects writes the table of rejects, sorted by image.
+func WriteRejects(path string, rows []RejectRow) error {
 	sort.Slice(rows, func(i, j int) bool { return rows[i].Key < rows[j].Key })
 	return atomicfile.Write(path, func(w io.Writer) error {
 		c := csv.NewWriter(w)
 		c.Write([]string{"image", "part", "stage", "reason", "detail"})
 		for _, r := range rows {
-			c.Write([]string{r.Key, r.part, r.Stage, r.Reason, r.Detail})
+			c.Write([]string{r.Key, r.Part, r.Stage, r.Reason, r.Detail})
 		}
 		c.Flush()
 		return c.Error()

@@ -331,17 +331,26 @@ func (s *File) SampleInto(i int, buf []uint8) (Sample, error) {
 		}
 		data = buf
 	}
+	out := s.Describe(i)
+	out.Data = data
+	return out, nil
+}
+
+// StoredSize returns how many bytes sample i takes in the shard, without touching them.
+func (s *File) StoredSize(i int) int { return len(s.image(i)) }
+
+// Describe returns sample i without its pixels, and without touching them.
+func (s *File) Describe(i int) Sample {
 	out := Sample{
 		Key:    s.Key(i),
 		Label:  s.Label(i),
-		Data:   data,
 		Age:    float32At(s.ages, i),
 		Gender: int8(s.genders[i]),
 	}
 	for p := range out.Landmarks {
 		out.Landmarks[p] = [2]float32{float32At(s.landmarks, 10*i+2*p), float32At(s.landmarks, 10*i+2*p+1)}
 	}
-	return out, nil
+	return out
 }
 
 // Key returns the key of sample i.

@@ -201,3 +201,6 @@ func (p *Part) file(k int) (*File, error) {
 	})
 	return lazy.file, lazy.err
 }
+
+// At returns the shard that holds sample i of the part, and which of the shard's samples it is.
+func (p *Part) At(i int) (f *File, j int, err error) { return p.locate(i) }

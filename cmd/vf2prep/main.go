@@ -68,6 +68,7 @@ func (e *env) commands() []*cli.Command {
 		e.curateCommand(),
 		e.splitCommand(),
 		e.cacheCommand(),
+		e.exportCommand(),
 		e.augmentCommand(),
 		e.trainCommand(),
 		e.runsCommand(),

@@ -18,27 +18,61 @@ import (
 // succeed; otherwise nothing is left behind. The file's permission bits are 0644. Only a regular
 // file is ever replaced: a rename would take the place of a directory or of /dev/null too.
 func Write(path string, fill func(io.Writer) error) error {
+	f, err := Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Abandon()
+	if err := fill(f); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// File is a file on its way: what is written goes to a temporary file until Commit. Not for two
+// goroutines at once.
+type File struct {
+	path string
+	f    pendingFile
+	w    *bufio.Writer
+}
+
+type pendingFile interface {
+	file
+	CloseAtomicallyReplace() error
+	Cleanup() error
+}
+
+// Create begins a file that [File.Commit] gives its name, under the rules of [Write]. One that
+// is not committed must be abandoned.
+func Create(path string) (*File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is there and is no regular file", path)
+		return nil, fmt.Errorf("%s is there and is no regular file", path)
 	}
 	sweep(path)
 	f, err := newPending(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer f.Cleanup()
-	w := bufio.NewWriterSize(&early{f: f}, 1<<16)
-	if err := fill(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return err
-	}
-	return SyncDir(filepath.Dir(path))
+	return &File{path, f, bufio.NewWriterSize(&early{f: f}, 1<<16)}, nil
 }
+
+// Write appends b.
+func (f *File) Write(b []byte) (int, error) { return f.w.Write(b) }
+
+// Commit syncs the file and gives it its name.
+func (f *File) Commit() error {
+	if err := f.w.Flush(); err != nil {
+		return err
+	}
+	if err := f.f.CloseAtomicallyReplace(); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(f.path))
+}
+
+// Abandon removes what was written. After Commit it does nothing.
+func (f *File) Abandon() { _ = f.f.Cleanup() }
 
 // early asks the system to begin writing to the disk while more is to come, so that the sync at
 // the end of a large file has little left to wait for.

@@ -131,14 +131,10 @@ func (w *Writer) Scalars(step int64, values ...Scalar) error {
 // append writes one record with the present time; nothing is kept in memory.
 func (w *Writer) append(body func([]byte) []byte) error {
 	now := float64(time.Now().UnixMicro()) / 1e6
-	b := append(w.buf[:0], make([]byte, recordHead)...)
+	b := OpenRecord(w.buf[:0])
 	b = protowire.AppendTag(b, eventWallTime, protowire.Fixed64Type)
 	b = protowire.AppendFixed64(b, math.Float64bits(now))
-	b = body(b)
-	event := b[recordHead:]
-	binary.LittleEndian.PutUint64(b, uint64(len(event)))
-	binary.LittleEndian.PutUint32(b[8:], masked(b[:8]))
-	b = binary.LittleEndian.AppendUint32(b, masked(event))
+	b = CloseRecord(body(b), 0)
 	w.buf = b
 	n, err := w.f.WriteAt(b, w.size)
 	if err != nil {
@@ -194,6 +190,19 @@ func readRecord(r io.Reader, use func(event []byte)) (int64, error) {
 		use(b[:n])
 	}
 	return recordHead + int64(n) + 4, nil
+}
+
+// OpenRecord begins a record at the end of b, of TensorFlow's record files in general: what is
+// appended then, up to [CloseRecord], is its contents.
+func OpenRecord(b []byte) []byte { return append(b, make([]byte, recordHead)...) }
+
+// CloseRecord ends the record that begins at b[start]: the length and its checksum go before the
+// contents, the contents' checksum behind.
+func CloseRecord(b []byte, start int) []byte {
+	head, data := b[start:start+recordHead], b[start+recordHead:]
+	binary.LittleEndian.PutUint64(head, uint64(len(data)))
+	binary.LittleEndian.PutUint32(head[8:], masked(head[:8]))
+	return binary.LittleEndian.AppendUint32(b, masked(data))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

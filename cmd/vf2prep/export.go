@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/vf2prep/vf2prep/cache"
+	"github.com/vf2prep/vf2prep/export"
+)
+
+func (e *env) exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "export",
+		Usage: "write samples or photos in the formats of other programs",
+		Description: `Either the samples of a shard set, as PNG (without loss) or JPEG; those that are JPEGs
+already are passed on byte for byte. Or the original photos of a split, byte for byte, with box, landmarks, age and
+gender beside them.
+
+Formats:
+` + export.About() + `
+An export that was stopped or killed goes on where it was when the command is run again. Run again on a
+complete one, it reads every file and holds it against export.json. Samples that are damaged are
+listed in rejects.csv; more than --max-rejects of them make exit code 3.
+
+Examples:
+  vf2prep export --to webdataset --shards shards/ --out webdataset/
+  vf2prep export --to webdataset --shards shards/ --parts train --image jpeg --quality 95 --out small/
+  vf2prep export --to webdataset --manifest manifest.parquet --split split/ --root DIR --out photos/`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "to", Usage: "the format: " + strings.Join(export.Formats(), ", "), Required: true},
+			&cli.StringFlag{Name: "out", Usage: "`DIR` for the files, new or empty", Required: true},
+			&cli.StringFlag{Name: "shards", Usage: "the `DIR` of a shard set"},
+			&cli.StringFlag{Name: "manifest", Usage: "instead of --shards: the `FILE` that manifest build wrote, for the photos as they are"},
+			&cli.StringFlag{Name: "split", Usage: "the `DIR` that split make wrote, with --manifest"},
+			&cli.StringFlag{Name: "root", Usage: "the data set's `DIR`, with --manifest"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the photos' order; samples of shards stay in theirs"},
+			&cli.StringFlag{Name: "parts", Usage: "such as train,val (default: all that are there)"},
+			&cli.StringFlag{Name: "image", Usage: "png or jpeg (default: png, but jpeg where the samples are JPEGs)"},
+			&cli.IntFlag{Name: "quality", Usage: fmt.Sprintf("of JPEGs that are made, 1 to 100 (default: %d)", export.DefaultQuality)},
+			&cli.StringFlag{Name: "name", Value: export.DefaultName, Usage: "of the data set, where the format asks for one"},
+			&cli.StringFlag{Name: "max-bytes", Value: "256MiB", Usage: "most of a file, such as 1GiB; of JPEGs that are made about that"},
+			&cli.IntFlag{Name: "max-count", Usage: "most samples of a file; 0: no limit"},
+			&cli.StringFlag{Name: "max-rejects", Value: "0", Usage: "how many samples may be rejected, a `NUMBER` or a share such as 1%"},
+			&cli.BoolFlag{Name: "restart", Usage: "take away what another export left in --out"},
+			&cli.IntFlag{Name: "workers", Usage: "goroutines that encode; 0: one per CPU"},
+		},
+		Action: e.export,
+	}
+}
+
+// exportOptions reads the flags.
+func (e *env) exportOptions(c *cli.Context) (export.Options, error) {
+	o := export.Options{
+		To: c.String("to"), Out: c.String("out"), Shards: c.String("shards"),
+		Manifest: c.String("manifest"), Split: c.String("split"), Root: c.String("root"), Seed: c.Uint64("seed"),
+		Image: c.String("image"), Quality: c.Int("quality"), Name: c.String("name"), MaxCount: c.Int("max-count"),
+		Restart: c.Bool("restart"), Workers: c.Int("workers"), Progress: e.progress(c),
+	}
+	if c.IsSet("seed") && o.Shards != "" {
+		return o, usage("--seed is for --manifest: the samples of --shards have their order")
+	}
+	if c.IsSet("parts") {
+		o.Parts = strings.Split(c.String("parts"), ",")
+	}
+	if c.IsSet("max-bytes") {
+		var err error
+		if o.MaxBytes, err = parseSize(c.String("max-bytes")); err != nil {
+			return o, usage("--max-bytes: %w", err)
+		}
+	}
+	return o, nil
+}
+
+func (e *env) export(c *cli.Context) error {
+	o, err := e.exportOptions(c)
+	if err != nil {
+		return err
+	}
+	allowed, err := cache.ParseAllowance(c.String("max-rejects"))
+	if err != nil {
+		return usage("--max-rejects: %w", err)
+	}
+	x, err := export.Open(o)
+	if errors.Is(err, export.ErrOption) {
+		return usage("%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	if need, free := x.Room(); free >= 0 && need > free { // as far as it goes; what is finished stays
+		fmt.Fprintf(e.stderr, "warning: %s has %s free, the export takes up to %s\n", o.Out, size(free), size(need))
+	}
+	s, err := x.Run(c.Context)
+	if err != nil {
+		return err
+	}
+	err = e.result(c, s, func(w io.Writer) {
+		fmt.Fprintf(w, "%d samples of %d in %d files, %s", s.Samples, s.Planned, s.Files, size(s.Bytes))
+		if s.Reused > 0 {
+			fmt.Fprintf(w, "; %d of %d pieces were there already", s.Reused, s.Pieces)
+		}
+		fmt.Fprintf(w, "\n%.1f s, %.0f samples/s\n", s.Seconds, s.SamplesPerSecond)
+		for _, reason := range sortedKeys(s.Reasons) {
+			fmt.Fprintf(w, "rejected %6d: %s\n", s.Reasons[reason], reason)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if n := allowed.Of(s.Planned); s.Rejected > n {
+		return incomplete("%d of %d samples were rejected, %d are allowed: see %s in %s", s.Rejected, s.Planned, n, export.RejectsName, o.Out)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package export
+
+import (
+	"encoding/hex"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/zeebo/xxh3"
+)
+
+// maxName is the longest name made of a key or an identity, in bytes. File systems take 255.
+const maxName = 120
+
+// safeName makes a name for a file or a directory of any text, on every system: what could be more
+// than a name is written as %XX, and "%" itself too, so that two texts have two names. Letters and
+// digits of any script stay, and so do signs that mean nothing to anybody. A long name ends in a
+// digest of the text instead.
+func safeName(s string) string { return escape(s, func(r rune) bool { return r == '.' }) }
+
+// plainName is safeName with ASCII alone and without dots, for readers that take what follows the
+// first dot for an extension.
+func plainName(s string) string { return escape(s, func(rune) bool { return false }) }
+
+// escape is the two. Of characters that are no ASCII letters, digits or one of _-+=,@ ~()'!& it
+// keeps letters and digits of other scripts, and dots but for the first and the last character, if
+// dots(".") says so.
+func escape(s string, dots func(rune) bool) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		first, last := i == 0, i+n == len(s)
+		switch {
+		case r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-+=,@~()'!&", r)):
+			b.WriteRune(r)
+		case dots('.') && !first && !last && (r == '.' || r == ' '):
+			b.WriteRune(r)
+		case dots('.') && r >= utf8.RuneSelf && r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)):
+			b.WriteRune(r)
+		default:
+			for _, c := range []byte(s[i : i+n]) {
+				b.WriteByte('%')
+				b.WriteString(strings.ToUpper(hex.EncodeToString([]byte{c})))
+			}
+		}
+		i += n
+	}
+	name := b.String()
+	if reserved(name) {
+		name = "%" + strings.ToUpper(hex.EncodeToString([]byte(name[:1]))) + name[1:]
+	}
+	if len(name) > maxName {
+		sum := xxh3.HashString128(s).Bytes()
+		cut := maxName - 2*len(sum) - 1
+		for !utf8.RuneStart(name[cut]) {
+			cut--
+		}
+		name = name[:cut] + "~" + hex.EncodeToString(sum[:])
+	}
+	if name == "" {
+		name = "%"
+	}
+	return name
+}
+
+// reserved are the names that Windows keeps for devices, with any extension.
+func reserved(name string) bool {
+	base, _, _ := strings.Cut(strings.ToUpper(name), ".")
+	switch base {
+	case "CON", "PRN", "AUX", "NUL":
+		return true
+	}
+	return len(base) == 4 && (strings.HasPrefix(base, "COM") || strings.HasPrefix(base, "LPT")) && base[3] >= '0' && base[3] <= '9'
+}
+
+// keyName is the name of a sample within its identity: what of the key follows the first "/", or all
+// of a key that has none.
+func keyName(key string) string {
+	if _, rest, ok := strings.Cut(key, "/"); ok {
+		return rest
+	}
+	return key
+}
+
+// oneLine makes a line of a text, for lists with one a line: line ends and backslashes are written
+// as \n, \r and \\.
+func oneLine(s string) string {
+	return strings.NewReplacer("\\", `\\`, "\n", `\n`, "\r", `\r`).Replace(s)
+}
