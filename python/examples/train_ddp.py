@@ -180,8 +180,9 @@ def main():
     torch.manual_seed(args.seed)  # the same first weights everywhere
     net = network(args, len(train.classes)).to(device)
     optimizer = torch.optim.SGD(net.parameters(), lr=args.lr, momentum=0.9, weight_decay=args.weight_decay)
-    # What may differ from one command to the next of a run; nothing else may.
-    options = {k: v for k, v in vars(args).items() if k not in ("shards", "out", "workers", "checkpoint_every", "log_every", "stop_after")}
+    # These may differ from one command of a run to the next. The loader knows the shards and the global batch.
+    free = ("shards", "out", "batch", "workers", "checkpoint_every", "log_every", "stop_after")
+    options = {k: v for k, v in vars(args).items() if k not in free}
     checkpoint, size = args.out / "checkpoint.safetensors", 0
     if checkpoint.exists():
         size = restore(checkpoint, net, optimizer, loader, options)

@@ -147,3 +147,17 @@ def test_example_resumes_to_the_same_losses(sets, tmp_path):
     assert whole == halves
     a, b = ((tmp_path / x / "last.safetensors").read_bytes() for x in ("whole", "halves"))
     assert a == b
+
+
+def test_example_goes_on_with_other_ranks_but_not_as_another_run(sets, tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("torchvision")
+    pytest.importorskip("safetensors")
+    port = 20000 + int(time.time()) % 20000
+    common = ["--shards", str(sets / "raw"), "--arch", "shufflenet_v2_x0_5", "--log-every", "1"]
+    torchrun(tmp_path / "run", *common, "--batch", "6", "--stop-after", "2", port=port)
+    torchrun(tmp_path / "run", *common, "--batch", "12", "--stop-after", "3", port=port + 1, processes=1)
+    assert [x["step"] for x in lines(tmp_path / "run")] == [1, 2, 3]
+    for other, message in ((("--batch", "7"), "global_batch: 12 there, 7 here"), (("--batch", "12", "--lr", "1"), "lr: 0.1 there, 1.0 wanted")):
+        done = torchrun(tmp_path / "run", *common, *other, port=port + 2, processes=1, check=False)
+        assert done.returncode == 1 and message in done.stdout + done.stderr
