@@ -18,7 +18,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 WORK = HERE / ".work"
-PYTHON = os.environ.get("PYTHON", sys.executable)
+# The distribution's own, because PyTorch may come from there.
+PYTHON = os.environ.get("PYTHON") or ("/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable)
 TIMEOUT = 1800  # seconds that a check may take
 
 # Checks that read the shard set itself; all others are of an export.
@@ -60,14 +61,14 @@ def environment(name):
         missing = [p for p in line.split() if not installed(p)]
         if missing:
             raise Failed(f"packages of the system are missing: apt-get install {' '.join(missing)}")
-    python, stamp = venv / "bin" / "python", venv / file.name
-    if not (python.exists() and stamp.exists() and stamp.read_text() == text):
+    python, stamp, want = venv / "bin" / "python", venv / file.name, f"# {PYTHON}\n{text}"
+    if not (python.exists() and stamp.exists() and stamp.read_text() == want):
         shutil.rmtree(venv, ignore_errors=True)
         site = ["--system-site-packages"] if re.search(r"^# system-site-packages$", text, re.M) else []
         run(PYTHON, "-m", "venv", *site, venv)
         if re.search(r"^[^#\s]", text, re.M):
             run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", file.name, cwd=HERE)
-        stamp.write_text(text)
+        stamp.write_text(want)
     return python
 
 
