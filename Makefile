@@ -12,7 +12,7 @@ export CGO_ENABLED = 0
 .PHONY: help build demo test lint generate fuzz cross pipeline test-browser test-python interop clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest bench-train bench-duplicates
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/vf2prep, one static binary
 	$(GO) build -trimpath -o $(BIN) ./cmd/vf2prep
