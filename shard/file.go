@@ -331,17 +331,23 @@ func (s *File) SampleInto(i int, buf []uint8) (Sample, error) {
 		}
 		data = buf
 	}
+	out := s.meta(i)
+	out.Data = data
+	return out, nil
+}
+
+// meta returns all of sample i but its pixels.
+func (s *File) meta(i int) Sample {
 	out := Sample{
 		Key:    s.Key(i),
 		Label:  s.Label(i),
-		Data:   data,
 		Age:    float32At(s.ages, i),
 		Gender: int8(s.genders[i]),
 	}
 	for p := range out.Landmarks {
 		out.Landmarks[p] = [2]float32{float32At(s.landmarks, 10*i+2*p), float32At(s.landmarks, 10*i+2*p+1)}
 	}
-	return out, nil
+	return out
 }
 
 // Key returns the key of sample i.
