@@ -17,9 +17,10 @@ type rejectRow struct {
 	shard.Reject
 }
 
-// writeRejects writes the table of rejects, sorted by image.
+// writeRejects writes the table of rejects, sorted by image; those that name none are in the order of the
+// shards.
 func writeRejects(path string, rows []rejectRow) error {
-	sort.Slice(rows, func(i, j int) bool { return rows[i].Key < rows[j].Key })
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].Key < rows[j].Key })
 	return atomicfile.Write(path, func(w io.Writer) error {
 		c := csv.NewWriter(w)
 		c.Write([]string{"image", "part", "stage", "reason", "detail"})
