@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,8 +45,16 @@ type Twin struct {
 	Of  string `json:"of"`
 }
 
-// Hold says which entries of a list a shard set has, complete or under way, sorted.
-func Hold(dir string, t *manifest.Tombstones) (what []string, err error) {
+// Holding is what a shard set has of a list.
+type Holding struct {
+	What    []string  // entries that name one of its samples, rejects or classes, sorted
+	Files   []Changed // what Forget will write anew, Before and Lost filled in: shards, rejects.csv, index.json last
+	Removes []string  // what Forget will remove: what a build that was cut off has left
+	Samples int       // that Forget will take out
+}
+
+// Hold says what a shard set has of a list, complete or under way.
+func Hold(dir string, t *manifest.Tombstones) (*Holding, error) {
 	l, err := openLayout(dir)
 	if err != nil {
 		return nil, err
@@ -56,26 +65,45 @@ func Hold(dir string, t *manifest.Tombstones) (what []string, err error) {
 			found[class] = true
 		}
 	}
+	h := &Holding{Removes: l.left}
 	for _, s := range l.shards {
 		f, err := shard.OpenFile(filepath.Join(dir, s.File))
+		if !l.done && errors.Is(err, shard.ErrCorrupt) {
+			h.Removes = append(h.Removes, s.File)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		for _, key := range f.Keys() {
-			if by := t.By(key); by != "" {
-				found[by] = true
-				if t.Has(key) {
-					found[key] = true
-				}
+		holds, lost := false, 0
+		for i, key := range f.Keys() {
+			by := t.By(key)
+			if by == "" {
+				continue
+			}
+			holds, found[by] = true, true
+			if t.Has(key) { // asked for by both names
+				found[key] = true
+			}
+			if i < f.Len() {
+				lost++
 			}
 		}
 		f.Close()
+		if holds {
+			h.Files = append(h.Files, Changed{File: s.File, Before: s.Digest, Lost: lost})
+			h.Samples += lost
+		}
 	}
-	for what := range found {
-		l.what = append(l.what, what)
+	h.What = slices.Sorted(maps.Keys(found))
+	if !l.done || len(h.What) == 0 {
+		return h, nil
 	}
-	slices.Sort(l.what)
-	return l.what, nil
+	if sum, ok := l.index.Files[RejectsName]; ok && len(h.Files) > 0 {
+		h.Files = append(h.Files, Changed{File: RejectsName, Before: sum})
+	}
+	h.Files = append(h.Files, Changed{File: shard.IndexName, Before: l.digest})
+	return h, nil
 }
 
 // layout is the files of a set, complete or under way.
@@ -85,7 +113,6 @@ type layout struct {
 	digest string
 	shards []shard.Info // of a build under way the names alone
 	left   []string     // what a build leaves behind when it is cut off
-	what   []string
 }
 
 func openLayout(dir string) (*layout, error) {

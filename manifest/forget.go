@@ -168,6 +168,7 @@ type Holding struct {
 	What    []string // entries that name one of its images or identities, sorted
 	Paths   []string // files of the images, below the data set's root
 	ByPlace []string // images whose numbers are places among their identity's files: without one, others move up
+	Images  int      // rows
 	Layout  Layout
 }
 
@@ -192,6 +193,7 @@ func Hold(file string, t *Tombstones) (*Holding, error) {
 		if by == "" {
 			continue
 		}
+		h.Images++
 		found[by] = true
 		if t.Has(key) { // asked for by both names
 			found[key] = true

@@ -82,7 +82,7 @@ func parseTombstones(r io.Reader) (*Tombstones, error) {
 			return nil, fmt.Errorf("%w: %w", err, ErrTombstones)
 		}
 		s := Tombstone{What: row[0], When: row[1], Why: row[2], Unknown: state >= 0 && row[state] == stateUnknown}
-		if err := s.check(); err != nil {
+		if err := s.Check(); err != nil {
 			line, _ := in.FieldPos(0)
 			return nil, fmt.Errorf("%d: %w", line, err)
 		}
@@ -96,10 +96,11 @@ func ParseTombstone(text string) (string, error) {
 	if strings.Contains(text, "/") {
 		what = strings.TrimSuffix(text, ".jpg")
 	}
-	return what, (&Tombstone{What: what, When: tombstoneDate}).check()
+	return what, (&Tombstone{What: what, When: tombstoneDate}).Check()
 }
 
-func (s *Tombstone) check() error {
+// Check says what is wrong with a tombstone.
+func (s *Tombstone) Check() error {
 	what := []byte(s.What)
 	if slices.Contains(what, '/') {
 		if _, _, _, ok := parseNameID(what); !ok || len(what) > maxTombstoneText {
@@ -136,7 +137,7 @@ func (t *Tombstones) Add(s Tombstone) bool {
 // Write writes the list to a file. The error wraps [ErrTombstones] where it could not be read again.
 func (t *Tombstones) Write(path string) error {
 	for i := range t.list {
-		if err := t.list[i].check(); err != nil {
+		if err := t.list[i].Check(); err != nil {
 			return err
 		}
 	}

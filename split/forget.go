@@ -29,8 +29,16 @@ type Forgotten struct {
 	Lists  map[string]string `json:"lists"` // digest before, of each list that changed
 }
 
-// Hold says which entries of a list a split has, sorted.
-func Hold(dir string, t *manifest.Tombstones) ([]string, error) {
+// Holding is what a split has of a list.
+type Holding struct {
+	What  []string          // entries that name one of its images or classes, sorted
+	Lists map[string]string // digest of each list that Forget will write anew
+	Split string            // digest of split.json
+	Of    string            // digest of the manifest that it was made from
+}
+
+// Hold says what a split has of a list.
+func Hold(dir string, t *manifest.Tombstones) (*Holding, error) {
 	s, err := Open(dir)
 	if errors.Is(err, fs.ErrNotExist) { // cut off by a kill
 		s, err = Open(filepath.Join(dir, newName))
@@ -38,6 +46,7 @@ func Hold(dir string, t *manifest.Tombstones) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	h := &Holding{Lists: map[string]string{}, Split: s.Digest, Of: s.Manifest}
 	found := map[string]bool{}
 	for _, list := range [][]string{s.Classes, s.Counts.Dropped, s.Counts.Untrained} {
 		for _, id := range list {
@@ -46,7 +55,7 @@ func Hold(dir string, t *manifest.Tombstones) ([]string, error) {
 			}
 		}
 	}
-	for name := range s.lists {
+	for name, sum := range s.lists {
 		text, err := readList(dir, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			text, err = readList(filepath.Join(dir, newName), name)
@@ -54,29 +63,32 @@ func Hold(dir string, t *manifest.Tombstones) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, _, err := filterList(name, text, func(key string) bool {
+		_, _, err = filterList(name, text, func(key string) bool {
 			if by := t.By(key); by != "" {
 				found[by] = true
+				h.Lists[name] = sum
 			}
-			if t.Has(key) {
+			if t.Has(key) { // asked for by both names
 				found[key] = true
 			}
 			return false
-		}); err != nil {
-			return nil, err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
 		}
 	}
-	return slices.Sorted(maps.Keys(found)), nil
+	h.What = slices.Sorted(maps.Keys(found))
+	return h, nil
 }
 
-// Forget takes everything that a list names out of a split, whose manifest is now another one: was is its
-// digest before, now after. Lines that stay keep their order and bytes. The classes keep their places, so no
+// Forget takes everything that a list names out of a split, whose manifest is now another one: was are the
+// digests that it had before, now is the one it has. Lines that stay keep their order and bytes. The classes keep their places, so no
 // label changes; that of a forgotten identity has [manifest.ForgottenClass] for a name. A split that has
 // nothing of the list, of a manifest that did not change, is not touched.
 //
 // As [Assignment.Write] does, it has all files on the disk before the first takes its place; what a
 // killed process left of either is completed first.
-func Forget(dir string, t *manifest.Tombstones, was, now string) (*Forgotten, error) {
+func Forget(dir string, t *manifest.Tombstones, was []string, now string) (*Forgotten, error) {
 	release, err := lockfile.Acquire(filepath.Join(dir, lockName))
 	if errors.Is(err, lockfile.ErrHeld) {
 		return nil, fmt.Errorf("another split is being made: %w", err)
@@ -97,8 +109,8 @@ func Forget(dir string, t *manifest.Tombstones, was, now string) (*Forgotten, er
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if doc.Manifest != was && doc.Manifest != now {
-		return nil, fmt.Errorf("%s was made from manifest %s, not from %s: %w", dir, doc.Manifest, was, ErrMismatch)
+	if doc.Manifest != now && !slices.Contains(was, doc.Manifest) {
+		return nil, fmt.Errorf("%s was made from manifest %s, this one is %s and was never that one: %w", dir, doc.Manifest, now, ErrMismatch)
 	}
 	out := &Forgotten{Dir: dir, Before: digest.Bytes(text), Lists: map[string]string{}}
 	out.After = out.Before
@@ -106,12 +118,13 @@ func Forget(dir string, t *manifest.Tombstones, was, now string) (*Forgotten, er
 	if err != nil {
 		return nil, err
 	}
+	same := doc.Manifest == now
 	doc.Manifest = now
 	fresh, err := doc.marshal()
 	if err != nil {
 		return nil, err
 	}
-	if bytes.Equal(fresh, text) || out.Images == 0 && !doc.renamed && was == now {
+	if bytes.Equal(fresh, text) || out.Images == 0 && !doc.renamed && same {
 		return out, os.RemoveAll(filepath.Join(dir, newName))
 	}
 	out.After = digest.Bytes(fresh)
