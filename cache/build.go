@@ -261,6 +261,9 @@ func (b *build) all(ctx context.Context, start time.Time) (_ *Summary, err error
 	p := b.plan
 	b.progress.Start(int64(p.Images), "cache")
 	defer b.progress.Done()
+	if err := b.mayBegin(); err != nil {
+		return nil, err
+	}
 	if b.journal, b.past, err = openJournal(p.o.Out, p.Digest); err != nil {
 		return nil, err
 	}
@@ -270,7 +273,7 @@ func (b *build) all(ctx context.Context, start time.Time) (_ *Summary, err error
 	if err != nil {
 		return nil, err
 	}
-	if err := b.mayFinish(todo); err != nil {
+	if err := b.mayGoOn(todo); err != nil {
 		return nil, err
 	}
 	if len(todo) > 0 {
@@ -453,23 +456,31 @@ func (b *build) meant(s *shardPlan, info shard.Info) bool {
 // ErrForgot says that a build would bring back what was taken out of a set on request.
 var ErrForgot = errors.New("was made to forget some images: give the list of tombstones that says which")
 
-// mayFinish makes sure that what finished shards and the index have forgotten stays so.
-func (b *build) mayFinish(todo []*shardPlan) error {
-	p := b.plan
-	if b.old != nil {
-		now := p.o.Tombstones.Classes(p.split.Classes)
-		for i, class := range b.old.Classes {
-			if manifest.IsForgottenClass(class) && (i >= len(now) || now[i] != class) {
-				return fmt.Errorf("%s %w", p.o.Out, ErrForgot)
-			}
-		}
-	}
-	if len(todo) == 0 || p.o.Tombstones.Len() > 0 {
+// mayBegin makes sure that what a complete set has forgotten stays so, as far as its index tells.
+func (b *build) mayBegin() error {
+	if b.old == nil {
 		return nil
 	}
-	for i := range b.shards {
-		if shard.CountForgotten(b.shards[i].rejects) > 0 {
+	p := b.plan
+	now := p.o.Tombstones.Classes(p.split.Classes)
+	for i, class := range b.old.Classes {
+		if manifest.IsForgottenClass(class) && (i >= len(now) || now[i] != class) {
 			return fmt.Errorf("%s %w", p.o.Out, ErrForgot)
+		}
+	}
+	for _, part := range b.old.Parts {
+		if part.Forgotten > 0 && p.o.Tombstones.Len() == 0 {
+			return fmt.Errorf("%s %w", p.o.Out, ErrForgot)
+		}
+	}
+	return nil
+}
+
+// mayGoOn makes sure of the same where shards have to tell, since the index is not there.
+func (b *build) mayGoOn(todo []*shardPlan) error {
+	for i := range b.shards {
+		if len(todo) > 0 && b.plan.o.Tombstones.Len() == 0 && shard.CountForgotten(b.shards[i].rejects) > 0 {
+			return fmt.Errorf("%s %w", b.plan.o.Out, ErrForgot)
 		}
 	}
 	return nil

@@ -49,7 +49,7 @@ type Twin struct {
 type Holding struct {
 	What    []string  // entries that name one of its samples, rejects or classes, sorted
 	Files   []Changed // what Forget will write anew, Before and Lost filled in: shards, rejects.csv, index.json last
-	Removes []string  // what Forget will remove: what a build that was cut off has left
+	Removes []string  // what Forget will remove: what a build that was cut off has left, temporary files aside
 	Samples int       // that Forget will take out
 }
 
@@ -65,7 +65,12 @@ func Hold(dir string, t *manifest.Tombstones) (*Holding, error) {
 			found[class] = true
 		}
 	}
-	h := &Holding{Removes: l.left}
+	h := &Holding{}
+	for _, name := range l.left {
+		if name[0] != '.' { // what a killed write of Forget's own leaves is nothing to tell
+			h.Removes = append(h.Removes, name)
+		}
+	}
 	for _, s := range l.shards {
 		f, err := shard.OpenFile(filepath.Join(dir, s.File))
 		if !l.done && errors.Is(err, shard.ErrCorrupt) {
@@ -99,7 +104,7 @@ func Hold(dir string, t *manifest.Tombstones) (*Holding, error) {
 	if !l.done || len(h.What) == 0 {
 		return h, nil
 	}
-	if sum, ok := l.index.Files[RejectsName]; ok && len(h.Files) > 0 {
+	if sum := l.rejects(dir); sum != "" && len(h.Files) > 0 {
 		h.Files = append(h.Files, Changed{File: RejectsName, Before: sum})
 	}
 	h.Files = append(h.Files, Changed{File: shard.IndexName, Before: l.digest})
@@ -140,7 +145,7 @@ func openLayout(dir string) (*layout, error) {
 		name := e.Name()
 		switch {
 		case !e.Type().IsRegular():
-		case leftover(name):
+		case leftover(name) || !l.done && name == RejectsName: // the build's end writes it anew
 			l.left = append(l.left, name)
 		case !l.done && strings.HasSuffix(name, ".safetensors"):
 			l.shards = append(l.shards, shard.Info{File: name})
@@ -230,7 +235,7 @@ func Forget(ctx context.Context, dir string, t *manifest.Tombstones, report prog
 	}
 	// What a build that was cut off has left holds samples in a form that does not say whose they are.
 	for _, name := range l.left {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) { // swept by a write of the same name
 			return nil, err
 		}
 		out.Removed = append(out.Removed, name)
@@ -358,7 +363,7 @@ func (l *layout) finish(dir string, t *manifest.Tombstones, out *Forgotten, afte
 	if x.Same(l.index) {
 		return nil
 	}
-	if was, listed := l.index.Files[RejectsName]; listed {
+	if was := l.rejects(dir); was != "" {
 		path := filepath.Join(dir, RejectsName)
 		if err := writeRejects(path, table); err != nil {
 			return err
@@ -378,6 +383,19 @@ func (l *layout) finish(dir string, t *manifest.Tombstones, out *Forgotten, afte
 	var err error
 	out.After, err = digest.File(filepath.Join(dir, shard.IndexName))
 	return err
+}
+
+// rejects returns the digest of the table of rejects, "" where a set has none. Indexes of the first format do
+// not list it.
+func (l *layout) rejects(dir string) string {
+	if sum, ok := l.index.Files[RejectsName]; ok {
+		return sum
+	}
+	sum, err := digest.File(filepath.Join(dir, RejectsName))
+	if err != nil {
+		return ""
+	}
+	return sum
 }
 
 // partOrder is the order in which builds list the parts.

@@ -171,10 +171,11 @@ func (doc *document) forget(dir string, t *manifest.Tombstones, out *Forgotten) 
 	if out.Images == 0 {
 		return lists, nil
 	}
-	for p, to := range map[Part]*int{Train: &doc.Train, Val: &doc.Val, Test: &doc.Test, Excluded: &doc.Excluded} {
+	n := &doc.Counts
+	for p, to := range map[Part]*int{Train: &n.Train, Val: &n.Val, Test: &n.Test, Excluded: &n.Excluded} {
 		*to = left[fileName(p)]
 	}
-	for p, to := range map[Part]*int{Train: &doc.TrainIdentities, Val: &doc.ValIdentities, Test: &doc.TestIdentities} {
+	for p, to := range map[Part]*int{Train: &n.TrainIdentities, Val: &n.ValIdentities, Test: &n.TestIdentities} {
 		if *to > 0 { // of a data set without identities there are none
 			*to = len(identities[fileName(p)])
 		}
