@@ -134,7 +134,7 @@ func (b *build) order(ctx context.Context, all *partials) error {
 				}
 				r := shard.Reject{Key: it.key, Stage: "read", Reason: notThere}
 				if it.problem != "" {
-					r.Stage, r.Reason = "manifest", it.problem
+					r = it.reject()
 				}
 				w.Reject(slot, r)
 			}

@@ -23,6 +23,7 @@ import (
 	"github.com/vf2prep/vf2prep/internal/digest"
 	"github.com/vf2prep/vf2prep/internal/lockfile"
 	"github.com/vf2prep/vf2prep/internal/progress"
+	"github.com/vf2prep/vf2prep/manifest"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -40,9 +41,10 @@ const DefaultMemory = 1 << 30
 
 // Summary is the outcome of [Plan.Build].
 type Summary struct {
-	Images          int            `json:"images"`   // planned
-	Samples         int            `json:"samples"`  // in the shards
-	Rejected        int            `json:"rejected"` // Images - Samples
+	Images          int            `json:"images"`              // planned
+	Samples         int            `json:"samples"`             // in the shards
+	Rejected        int            `json:"rejected"`            // Images - Samples
+	Forgotten       int            `json:"forgotten,omitempty"` // of these, because they are to be forgotten
 	Reasons         map[string]int `json:"reject_reasons"`
 	Shards          int            `json:"shards"`
 	Reused          int            `json:"reused_shards"`   // found complete from an earlier run
@@ -259,6 +261,9 @@ func (b *build) all(ctx context.Context, start time.Time) (_ *Summary, err error
 	p := b.plan
 	b.progress.Start(int64(p.Images), "cache")
 	defer b.progress.Done()
+	if err := b.mayBegin(); err != nil {
+		return nil, err
+	}
 	if b.journal, b.past, err = openJournal(p.o.Out, p.Digest); err != nil {
 		return nil, err
 	}
@@ -266,6 +271,9 @@ func (b *build) all(ctx context.Context, start time.Time) (_ *Summary, err error
 	b.shards = p.lay()
 	todo, err := b.findDone(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.mayGoOn(todo); err != nil {
 		return nil, err
 	}
 	if len(todo) > 0 {
@@ -290,6 +298,9 @@ func (b *build) make(ctx context.Context, todo []*shardPlan) (err error) {
 		return err
 	}
 	defer b.items.close()
+	if err := b.mayMake(); err != nil {
+		return err
+	}
 	if b.tree == nil {
 		return b.fromArchives(ctx, todo)
 	}
@@ -302,7 +313,7 @@ func (b *build) finish() error {
 	x := shard.Index{
 		Shape: p.Shape, Channels: p.o.Recipe.Channels, Encoding: p.o.Recipe.Encoding, Recipe: p.Recipe, RecipeText: p.o.Recipe.text(),
 		RecipeDigest: p.o.Recipe.Digest(), Manifest: p.manifest, Split: p.split.Digest, Build: p.Digest,
-		Seed: p.o.Seed, ShardSize: p.o.ShardSize, Classes: p.split.Classes, Parts: map[string]shard.PartIndex{}, Files: map[string]string{},
+		Seed: p.o.Seed, ShardSize: p.o.ShardSize, Classes: p.o.Tombstones.Classes(p.split.Classes), Parts: map[string]shard.PartIndex{}, Files: map[string]string{},
 	}
 	var rejects []RejectRow
 	for _, part := range p.Parts {
@@ -313,6 +324,7 @@ func (b *build) finish() error {
 		index := x.Parts[s.part.Part]
 		index.Shards = append(index.Shards, s.info)
 		index.Samples += s.info.Samples
+		index.Forgotten += shard.CountForgotten(s.rejects)
 		x.Parts[s.part.Part] = index
 		b.sum.Bytes += s.info.Bytes
 		for _, r := range s.rejects {
@@ -324,6 +336,7 @@ func (b *build) finish() error {
 		index.Rejected = index.Planned - index.Samples
 		x.Parts[name] = index
 		b.sum.Samples += index.Samples
+		b.sum.Forgotten += index.Forgotten
 		b.sum.Shards += len(index.Shards)
 	}
 	b.sum.Rejected = p.Images - b.sum.Samples
@@ -396,6 +409,9 @@ func (b *build) reuse(s *shardPlan) bool {
 	if f.Meta["build"] != b.plan.Digest || f.Planned != s.planned() || f.Part != s.part.Part || f.Shard != s.i || f.Shape() != b.plan.Shape {
 		return false
 	}
+	if b.plan.o.Tombstones.Len() > 0 && f.Holds(b.plan.o.Tombstones.Covers) {
+		return false // made before that was to be forgotten
+	}
 	stat, err := os.Stat(path)
 	if err != nil {
 		return false
@@ -435,6 +451,52 @@ func (b *build) meant(s *shardPlan, info shard.Info) bool {
 	}
 	list := b.old.Parts[s.part.Part].Shards
 	return s.i < len(list) && list[s.i] == info
+}
+
+// ErrForgot says that a build would bring back what was taken out of a set on request.
+var ErrForgot = errors.New("was made to forget some images: give the list of tombstones that says which")
+
+// mayBegin makes sure that what a complete set has forgotten stays so, as far as its index tells.
+func (b *build) mayBegin() error {
+	if b.old == nil {
+		return nil
+	}
+	p := b.plan
+	now := p.o.Tombstones.Classes(p.split.Classes)
+	for i, class := range b.old.Classes {
+		if manifest.IsForgottenClass(class) && (i >= len(now) || now[i] != class) {
+			return fmt.Errorf("%s %w", p.o.Out, ErrForgot)
+		}
+	}
+	for _, part := range b.old.Parts {
+		if part.Forgotten > 0 && p.o.Tombstones.Len() == 0 {
+			return fmt.Errorf("%s %w", p.o.Out, ErrForgot)
+		}
+	}
+	return nil
+}
+
+// mayGoOn makes sure of the same where shards have to tell, since the index is not there.
+func (b *build) mayGoOn(todo []*shardPlan) error {
+	for i := range b.shards {
+		if len(todo) > 0 && b.plan.o.Tombstones.Len() == 0 && shard.CountForgotten(b.shards[i].rejects) > 0 {
+			return fmt.Errorf("%s %w", b.plan.o.Out, ErrForgot)
+		}
+	}
+	return nil
+}
+
+// mayMake makes sure that no shard comes back with what the index says is forgotten.
+func (b *build) mayMake() error {
+	if b.old == nil {
+		return nil
+	}
+	for name, part := range b.old.Parts {
+		if n := b.items.forgotten[name]; n < part.Forgotten {
+			return fmt.Errorf("%s %w: part %s has forgotten %d, the list names %d", b.plan.o.Out, ErrForgot, name, part.Forgotten, n)
+		}
+	}
+	return nil
 }
 
 func (b *build) countReject() {

@@ -31,7 +31,19 @@ type item struct {
 	gender    int8
 	hasBox    bool
 	hasMarks  bool
-	problem   string // why the manifest calls the image unusable
+	problem   string // why the manifest calls the image unusable, or forgottenProblem
+}
+
+// forgottenProblem is no code of a manifest: the image is in a list of what must not be used. Nothing else
+// of it is kept.
+const forgottenProblem = "to be forgotten"
+
+// reject returns the reject of an item whose photo is not looked at, because of its problem.
+func (it *item) reject() shard.Reject {
+	if it.problem == forgottenProblem {
+		return shard.Forgotten()
+	}
+	return shard.Reject{Key: it.key, Stage: "manifest", Reason: it.problem}
 }
 
 func (it *item) faceBox() *face.Box {
@@ -110,6 +122,8 @@ type items struct {
 	offset []uint32 // of each row's record, in units of itemAlign
 	order  []uint32 // row of each position
 	paths  []uint64 // XXH3 of each row's path, where they were asked for
+
+	forgotten map[string]int // rows of each part that must not be used
 }
 
 const (
@@ -130,7 +144,7 @@ func (p *Plan) collect(dir string, withPaths bool) (_ *items, err error) {
 	if p.manifest != m.Digest() {
 		return nil, fmt.Errorf("%s changed since the plan was made: %w", p.o.Manifest, split.ErrMismatch)
 	}
-	x := &items{path: filepath.Join(dir, itemsName)}
+	x := &items{path: filepath.Join(dir, itemsName), forgotten: map[string]int{}}
 	if x.f, err = os.Create(x.path); err != nil {
 		return nil, err
 	}
@@ -154,6 +168,10 @@ func (p *Plan) collect(dir string, withPaths bool) (_ *items, err error) {
 			continue
 		}
 		it := newItem(q.Record, q.Part, labels)
+		if p.o.Tombstones.Covers(it.key) {
+			it = item{label: -1, gender: -1, problem: forgottenProblem}
+			x.forgotten[p.Parts[part].Part]++
+		}
 		buf = it.append(buf[:0])
 		if len(buf) > maxItem || at/itemAlign > math.MaxUint32 {
 			return nil, fmt.Errorf("%s: record of %d bytes: too long", it.key, len(buf))

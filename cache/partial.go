@@ -271,6 +271,14 @@ func (p *partial) into(w *shard.Writer, have []bool, item func(slot int) (item, 
 			continue
 		}
 		have[rec.slot], last[rec.slot] = true, rec.ordinal
+		it, err := item(rec.slot)
+		if err != nil {
+			return err
+		}
+		if it.problem == forgottenProblem { // since then
+			w.Reject(rec.slot, it.reject())
+			continue
+		}
 		if rec.reject {
 			var reject shard.Reject
 			if json.Unmarshal(data, &reject) != nil {
@@ -278,10 +286,6 @@ func (p *partial) into(w *shard.Writer, have []bool, item func(slot int) (item, 
 			}
 			w.Reject(rec.slot, reject)
 			continue
-		}
-		it, err := item(rec.slot)
-		if err != nil {
-			return err
 		}
 		var at points
 		for i := range at {

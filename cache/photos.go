@@ -125,10 +125,11 @@ func (b *build) work(ctx context.Context, l *line, to sink) error {
 
 func (m *maker) make(ph *photo) error {
 	r := m.build.plan.o.Recipe
-	err := ph.err
 	if ph.problem != "" {
-		err = &Rejection{"manifest", ph.problem, ""}
+		m.build.countReject()
+		return m.sink.reject(ph, ph.item.reject())
 	}
+	err := ph.err
 	if err == nil && ph.xxh3 != 0 {
 		if got := xxh3.Hash(ph.data); got != ph.xxh3 {
 			err = &Rejection{"read", "changed since the manifest", fmt.Sprintf("XXH3 %016x, want %016x", got, ph.xxh3)}

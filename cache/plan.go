@@ -21,6 +21,10 @@ type PlanOptions struct {
 	Out       string // directory
 	Seed      uint64 // of the samples' order
 	ShardSize int64  // most bytes of samples in a shard, as far as they are known before
+
+	// Tombstones are images that become rejects instead of samples. They are no part of the plan's digest:
+	// shards that were made before something was to be forgotten stay those of the same build.
+	Tombstones *manifest.Tombstones
 }
 
 // Plan is a shard set before it is built.

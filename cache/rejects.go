@@ -18,9 +18,10 @@ type RejectRow struct {
 	shard.Reject
 }
 
-// WriteRejects writes the table of rejects, sorted by image.
+// WriteRejects writes the table of rejects, sorted by image; those that name none are in the order of the
+// shards.
 func WriteRejects(path string, rows []RejectRow) error {
-	sort.Slice(rows, func(i, j int) bool { return rows[i].Key < rows[j].Key })
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].Key < rows[j].Key })
 	return atomicfile.Write(path, func(w io.Writer) error {
 		c := csv.NewWriter(w)
 		c.Write([]string{"image", "part", "stage", "reason", "detail"})

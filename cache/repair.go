@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vf2prep/vf2prep/manifest"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -33,14 +34,14 @@ type origin struct {
 // Repair reads every byte of a set, as [shard.Verify] does, and makes the shards anew that are
 // condemned, and the index where it is. The others are left as they are. Manifest, split and
 // photos must be those that the set was made from: where photos are not, a shard is sound again
-// but not as it was.
-func Repair(ctx context.Context, dir, manifest, split string, o BuildOptions) (*Repaired, error) {
+// but not as it was. What the set has forgotten, which t has to name, does not come back.
+func Repair(ctx context.Context, dir, manifestFile, splitDir string, t *manifest.Tombstones, o BuildOptions) (*Repaired, error) {
 	start := time.Now()
 	from, old, err := findOrigin(dir)
 	if err != nil {
 		return nil, err
 	}
-	p, err := MakePlan(PlanOptions{Manifest: manifest, Split: split, Recipe: from.recipe, Out: dir, Seed: from.seed, ShardSize: from.shardSize})
+	p, err := MakePlan(PlanOptions{Manifest: manifestFile, Split: splitDir, Recipe: from.recipe, Out: dir, Seed: from.seed, ShardSize: from.shardSize, Tombstones: t})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func Repair(ctx context.Context, dir, manifest, split string, o BuildOptions) (*
 				was[info.File] = info
 			}
 		}
-		b.believed = maps.Clone(was)
+		b.old, b.believed = old, maps.Clone(was)
 		for _, f := range out.Check.Faults {
 			delete(b.believed, f.Shard)
 		}

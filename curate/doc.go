@@ -1,5 +1,5 @@
 // Package curate finds what makes a data set less than it seems: images that come twice, labels that
-// are wrong.
+// are wrong; and takes out what must go.
 //
 // # Duplicates
 //
@@ -20,6 +20,14 @@
 //
 // Embeddings of any system say how alike faces are: which images are like their identity as a stranger is,
 // which are more like another, which identities are two people and which two are one ([FindNoise]).
+//
+// # Takedown
+//
+// [Forget] takes identities and images out on request: of the manifest, splits and shard sets, and of the
+// photos themselves. It keeps the list of what must not come back, which every stage that makes
+// data takes, a record of what it did, and says which trainings had seen what is gone. What is not to be forgotten
+// does not change by a bit, no label moves, and files that hold nothing of it are not written. A process that is
+// killed at any moment leaves a state from which the same command ends as if nothing had happened.
 //
 // # Guarantees
 //

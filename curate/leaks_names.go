@@ -26,7 +26,7 @@ const (
 	maxNameLine = 4096      // bytes
 )
 
-// ReadNames reads whom a benchmark shows, each name once and sorted, from
+// ReadPeople reads whom a benchmark shows, each name once and sorted, from
 //
 //   - a folder: the names of the folders in it, one a person, as LFW has them;
 //   - a CSV file and one of its columns;
@@ -35,7 +35,7 @@ const (
 //     follows a # at the start of a line is a comment.
 //
 // Errors name the line and wrap [ErrNames].
-func ReadNames(path, column string) ([]string, error) {
+func ReadPeople(path, column string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 	"github.com/vf2prep/vf2prep/split"
 )
 
-func TestReadNames(t *testing.T) {
+func TestReadPeople(t *testing.T) {
 	dir := t.TempDir()
 	for file, c := range map[string]struct {
 		text, column string
@@ -36,7 +36,7 @@ func TestReadNames(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got, err := ReadNames(path, c.column)
+		got, err := ReadPeople(path, c.column)
 		if c.says == "" && (err != nil || !slices.Equal(got, c.want)) {
 			t.Errorf("%s: %q, %v, want %q", file, got, err, c.want)
 		}
@@ -47,12 +47,12 @@ func TestReadNames(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "lfw", "Aaron_Eckhart"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ReadNames(filepath.Join(dir, "lfw"), ""); err != nil || !slices.Equal(got, []string{"Aaron_Eckhart"}) {
+	if got, err := ReadPeople(filepath.Join(dir, "lfw"), ""); err != nil || !slices.Equal(got, []string{"Aaron_Eckhart"}) {
 		t.Errorf("a folder: %q, %v", got, err)
 	}
 }
 
-func FuzzReadNames(f *testing.F) {
+func FuzzReadPeople(f *testing.F) {
 	f.Add([]byte("2\nAaron_Eckhart\t1\n"))
 	f.Add([]byte("\ufeffname,b\n\"x\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -124,7 +124,7 @@ func TestLeaksOfRealPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	against, err := ReadNames(filepath.Join(lfw, "pairs.txt"), "")
+	against, err := ReadPeople(filepath.Join(lfw, "pairs.txt"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

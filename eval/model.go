@@ -6,6 +6,7 @@ import (
 
 	"github.com/vf2prep/vf2prep/augment"
 	"github.com/vf2prep/vf2prep/loader"
+	"github.com/vf2prep/vf2prep/manifest"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -102,7 +103,7 @@ func checkClasses(m Model, network []string, set *shard.Set) error {
 		return fmt.Errorf("%s has %d classes, the network %d: %w", set.Dir(), len(have), m.Classes(), ErrMismatch)
 	}
 	for i := range network {
-		if network[i] != have[i] {
+		if network[i] != have[i] && !manifest.IsForgottenClass(have[i]) { // which keeps its place
 			return fmt.Errorf("%s: label %d is %s, the network learnt it as %s: %w", set.Dir(), i, have[i], network[i], ErrMismatch)
 		}
 	}

@@ -32,6 +32,8 @@ type BuildOptions struct {
 	IdentityAges string
 	Attributes   []string // NN-Name.txt files, MAAD_Face.csv, or directories with such files
 
+	Tombstones *Tombstones // images to leave out
+
 	NoScan    bool // do not open images: no sizes, formats and digests
 	TrustList bool // do not list directories either: an image is there if a list says so
 	Workers   int  // 0 is one a CPU
@@ -439,6 +441,7 @@ func (b *builder) write(ctx context.Context, report progress.Reporter) (*Summary
 		return strings.Compare(x.Path, y.Path)
 	})
 	b.finish()
+	forgotten := b.forget(b.o.Tombstones)
 	var ids []Identity
 	if !b.o.Layout.Anonymous() {
 		ids = make([]Identity, 0, len(b.store.people))
@@ -461,7 +464,7 @@ func (b *builder) write(ctx context.Context, report progress.Reporter) (*Summary
 		}); err != nil {
 			return err
 		}
-		if err := out.close(b.inputs, Counts{Scanned: !b.o.NoScan, Listed: b.people, ProblemCounts: b.log.counts}); err != nil {
+		if err := out.close(b.inputs, Counts{Scanned: !b.o.NoScan, Listed: b.people, ProblemCounts: b.log.counts, Forgotten: forgotten}); err != nil {
 			return err
 		}
 		s.Counts, s.Digest = out.counts, h.String()

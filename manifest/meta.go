@@ -46,9 +46,10 @@ type Counts struct {
 	Genders         int64            `json:"genders"` // rows with a gender
 	Male            int              `json:"male_identities"`
 	Female          int              `json:"female_identities"`
-	Scanned         bool             `json:"scanned"`        // headers and digests were read
-	Problems        int64            `json:"problems"`       // all occurrences
-	ProblemCounts   map[string]int64 `json:"problem_counts"` // by code
+	Scanned         bool             `json:"scanned"`                    // headers and digests were read
+	Problems        int64            `json:"problems"`                   // all occurrences
+	ProblemCounts   map[string]int64 `json:"problem_counts"`             // by code
+	Forgotten       int64            `json:"forgotten_images,omitempty"` // left out on request
 }
 
 // identityJSON is one entry of the identity table: absent means unknown.

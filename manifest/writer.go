@@ -334,7 +334,7 @@ func (g *group) count(r *Record) (begins bool) {
 // close writes what is left and the metadata. From base it takes what rows do not show: whether
 // files were scanned, how many identities were listed, and the problems of files and identities.
 func (w *writer) close(inputs []Input, base Counts) error {
-	w.counts.Scanned, w.counts.Listed = base.Scanned, base.Listed
+	w.counts.Scanned, w.counts.Listed, w.counts.Forgotten = base.Scanned, base.Listed, base.Forgotten
 	for code, n := range base.ProblemCounts {
 		if !slices.Contains(rowCodes[:], code) {
 			w.counts.ProblemCounts[code] = n

@@ -42,15 +42,24 @@ type Index struct {
 
 // PartIndex lists the shards of one part in order.
 type PartIndex struct {
-	Planned  int    `json:"planned"`
-	Samples  int    `json:"samples"`
-	Rejected int    `json:"rejected"`
-	Shards   []Info `json:"shards"`
+	Planned  int `json:"planned"`
+	Samples  int `json:"samples"`
+	Rejected int `json:"rejected"`
+	// Forgotten is how many of the rejected were taken out on request.
+	Forgotten int    `json:"forgotten,omitempty"`
+	Shards    []Info `json:"shards"`
 }
 
 // indexSum is how the checksum stands in the text. Quotes within a text of the index are escaped,
 // so nothing else looks like it.
 const indexSum = `"crc32c": "`
+
+// Same reports whether two indexes are the same but for their checksum.
+func (x Index) Same(o Index) bool {
+	a, errA := x.marshal()
+	b, errB := o.marshal()
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
 
 // WriteIndex gives a directory of finished shards its index, which completes the set.
 func WriteIndex(dir string, x Index) error {

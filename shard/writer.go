@@ -87,7 +87,8 @@ func (w *Writer) Reject(slot int, r Reject) {
 	w.rejects[slot] = &r
 }
 
-// Rejects returns the rejects so far in the order of their slots.
+// Rejects returns the rejects so far in the order of their slots, those that were taken out on request
+// last.
 func (w *Writer) Rejects() []Reject {
 	out := []Reject{}
 	for _, r := range w.rejects {
@@ -95,7 +96,7 @@ func (w *Writer) Rejects() []Reject {
 			out = append(out, *r)
 		}
 	}
-	return out
+	return forgottenLast(out)
 }
 
 // Info describes a finished shard, as index.json lists it.
@@ -162,7 +163,7 @@ func (w *Writer) Close() (Info, error) {
 // run returns how many of the slots lie one after another in memory, at least 1, as far as they
 // are worth being written at once.
 func (w *Writer) run(slots []int) int {
-	if w.encoded {
+	if w.encoded || w.pixels == nil {
 		return 1
 	}
 	n, most := 1, max(1, 1<<20/w.shape.Bytes())

@@ -29,6 +29,7 @@ const (
 const (
 	listedReason    = "listed"
 	forgottenReason = "forgotten"
+	duplicateReason = "duplicate of " // KEY
 )
 
 // Exclusions is a list of identities and images to leave out.

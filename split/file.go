@@ -54,7 +54,10 @@ type document struct {
 	Inputs   []Input           `json:"inputs,omitempty"`
 	Lists    map[string]string `json:"lists"` // digest of each file
 	Counts
-	Classes []string `json:"classes"`
+	Forgotten int      `json:"forgotten_images,omitempty"` // taken out on request since the split was made
+	Classes   []string `json:"classes"`
+
+	renamed bool // a class has lost its name
 }
 
 const (
@@ -207,7 +210,9 @@ type Split struct {
 	Inputs   []Input
 	Classes  []string
 	Counts   Counts
-	Parts    [parts][]manifest.ImageID // filled by Read, empty after Open
+	// Forgotten is how many images were taken out on request since the split was made.
+	Forgotten int
+	Parts     [parts][]manifest.ImageID // filled by Read, empty after Open
 
 	dir     string
 	lists   map[string]string // digest of each file
@@ -233,7 +238,7 @@ func Open(dir string) (*Split, error) {
 	}
 	return &Split{
 		Manifest: doc.Manifest, Digest: digest.Bytes(text), Classes: doc.Classes, Counts: doc.Counts, Options: o, Inputs: doc.Inputs,
-		dir: dir, lists: doc.Lists,
+		Forgotten: doc.Forgotten, dir: dir, lists: doc.Lists,
 	}, nil
 }
 
@@ -288,10 +293,15 @@ func parseDocument(text []byte) (document, error) {
 	if doc.Format != format {
 		return doc, fmt.Errorf("format %q, want %q: %w", doc.Format, format, ErrCorrupt)
 	}
+	last := ""
 	for i, c := range doc.Classes {
-		if i > 0 && doc.Classes[i-1] >= c {
-			return doc, fmt.Errorf("class %q is not after %q: %w", c, doc.Classes[i-1], ErrCorrupt)
+		if c == manifest.ForgottenClass(i) { // keeps its place
+			continue
 		}
+		if last != "" && last >= c {
+			return doc, fmt.Errorf("class %q is not after %q: %w", c, last, ErrCorrupt)
+		}
+		last = c
 	}
 	return doc, nil
 }

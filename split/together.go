@@ -125,7 +125,7 @@ func (a *Assignment) settle(rows []int32) {
 		return
 	}
 	exclude := func(i, because int32) {
-		a.Rows[i].Part, a.Rows[i].Reason = Excluded, "duplicate of "+a.Rows[because].ID.String()
+		a.Rows[i].Part, a.Rows[i].Reason = Excluded, duplicateReason+a.Rows[because].ID.String()
 		a.together.Excluded++
 	}
 	if t := slices.IndexFunc(kept, func(i int32) bool { return int(i) >= a.test }); t >= 0 {

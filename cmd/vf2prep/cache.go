@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/vf2prep/vf2prep/cache"
+	"github.com/vf2prep/vf2prep/manifest"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -25,6 +26,7 @@ func (e *env) cacheCommand() *cli.Command {
 		&cli.Int64Flag{Name: "shard-size", Value: 128, Usage: "most MiB of samples in a shard"},
 	}
 	source := []cli.Flag{
+		tombstonesFlag("images that must not become samples: they are rejects that name nobody, and don't count towards --max-rejects"),
 		&cli.StringFlag{Name: "root", Usage: "the data set's `DIR`, the one manifest build was given"},
 		&cli.StringSliceFlag{Name: "tar", Usage: "read the photos from this `FILE` instead, plain or gzipped, in one pass without unpacking; may be given several times"},
 		&cli.IntFlag{Name: "workers", Usage: "goroutines that decode; 0: one per CPU"},
@@ -63,8 +65,12 @@ Examples:
 				Name:  "verify",
 				Usage: "read every byte of a shard set and name what is damaged",
 				Description: `Examples:
-  vf2prep cache verify --shards shards/`,
-				Flags:  []cli.Flag{&cli.StringFlag{Name: "shards", Usage: "the set's `DIR`", Required: true}},
+  vf2prep cache verify --shards shards/
+  vf2prep cache verify --shards shards/ --tombstones tombstones.csv`,
+				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "shards", Usage: "the set's `DIR`", Required: true},
+					tombstonesFlag("prove also that nothing of these is in any of the set's files"),
+				},
 				Action: e.cacheVerify,
 			},
 			{
@@ -93,6 +99,19 @@ Examples:
 	}
 }
 
+// tombstonesFlag is the list that curate forget keeps.
+func tombstonesFlag(usage string) cli.Flag {
+	return &cli.StringFlag{Name: "tombstones", Usage: "`FILE` that curate forget keeps: " + usage}
+}
+
+// tombstones reads the list of --tombstones; nil where there is none.
+func tombstones(c *cli.Context) (*manifest.Tombstones, error) {
+	if path := c.String("tombstones"); path != "" {
+		return manifest.ReadTombstones(path)
+	}
+	return nil, nil
+}
+
 func planOptions(c *cli.Context) (cache.PlanOptions, error) {
 	r, err := cache.LoadRecipe(c.String("recipe"), c.String("size"))
 	if err != nil {
@@ -108,10 +127,11 @@ func planOptions(c *cli.Context) (cache.PlanOptions, error) {
 	if n := c.Int64("shard-size"); n < 1 || n > 1<<14 {
 		return cache.PlanOptions{}, usage("--shard-size %d, want 1 to %d MiB", n, 1<<14)
 	}
+	forget, err := tombstones(c)
 	return cache.PlanOptions{
 		Manifest: c.String("manifest"), Split: c.String("split"), Recipe: r,
-		Out: c.String("out"), Seed: c.Uint64("seed"), ShardSize: c.Int64("shard-size") << 20,
-	}, nil
+		Out: c.String("out"), Seed: c.Uint64("seed"), ShardSize: c.Int64("shard-size") << 20, Tombstones: forget,
+	}, err
 }
 
 func (e *env) cachePlan(c *cli.Context) error {
@@ -223,8 +243,8 @@ func printSummary(w io.Writer, s *cache.Summary) {
 }
 
 func tooManyRejects(s *cache.Summary, allowed cache.Allowance, dir string) error {
-	if n := allowed.Of(s.Images); s.Rejected > n {
-		return incomplete("%d of %d images were rejected, %d are allowed: see %s in %s", s.Rejected, s.Images, n, cache.RejectsName, dir)
+	if n := allowed.Of(s.Images); s.Rejected-s.Forgotten > n {
+		return incomplete("%d of %d images were rejected, %d are allowed: see %s in %s", s.Rejected-s.Forgotten, s.Images, n, cache.RejectsName, dir)
 	}
 	return nil
 }
@@ -234,8 +254,12 @@ func (e *env) cacheRepair(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	forget, err := tombstones(c)
+	if err != nil {
+		return err
+	}
 	dir := c.String("shards")
-	r, err := cache.Repair(c.Context, dir, c.String("manifest"), c.String("split"), how)
+	r, err := cache.Repair(c.Context, dir, c.String("manifest"), c.String("split"), forget, how)
 	if err != nil {
 		return err
 	}
@@ -259,16 +283,58 @@ func (e *env) cacheRepair(c *cli.Context) error {
 }
 
 func (e *env) cacheVerify(c *cli.Context) error {
-	r, err := shard.Verify(c.Context, c.String("shards"), e.progress(c))
+	dir := c.String("shards")
+	forget, err := tombstones(c)
 	if err != nil {
 		return err
 	}
-	err = e.result(c, r, func(w io.Writer) { printFaults(w, r) })
-	if err == nil && len(r.Faults) > 0 {
-		e.hint(c, "run \"vf2prep cache repair --shards %s\" with the manifest, the split and the photos: it makes damaged shards anew", c.String("shards"))
-		err = fmt.Errorf("the shard set is damaged")
+	var both struct {
+		*shard.Check
+		Traces *cache.Traces `json:"traces,omitempty"`
 	}
-	return err
+	if both.Check, err = shard.Verify(c.Context, dir, e.progress(c)); err != nil {
+		return err
+	}
+	if c.IsSet("tombstones") {
+		if both.Traces, err = cache.FindTraces(c.Context, dir, forget); err != nil {
+			return err
+		}
+	}
+	if err := e.result(c, both, func(w io.Writer) {
+		printFaults(w, both.Check)
+		if both.Traces != nil {
+			printTraces(w, both.Traces)
+		}
+	}); err != nil {
+		return err
+	}
+	if len(both.Faults) > 0 {
+		e.hint(c, "run \"vf2prep cache repair --shards %s\" with the manifest, the split and the photos: it makes damaged shards anew", dir)
+		return fmt.Errorf("the shard set is damaged")
+	}
+	if both.Traces != nil && len(both.Traces.Found) > 0 {
+		e.hint(c, "run \"vf2prep curate forget --tombstones %s --shards %s\"", c.String("tombstones"), dir)
+		return fmt.Errorf("the shard set holds what is to be forgotten")
+	}
+	return nil
+}
+
+func printTraces(w io.Writer, t *cache.Traces) {
+	for _, f := range t.Found {
+		at := ""
+		if f.Sample >= 0 {
+			at = fmt.Sprintf(": sample %d %s", f.Sample, f.Key)
+		} else if f.Key != "" {
+			at = ": " + f.Key
+		}
+		fmt.Fprintf(w, "%s: section %s%s: %s\n", f.Shard, f.Section, at, f.Detail)
+	}
+	if len(t.Found) == 0 {
+		fmt.Fprintf(w, "nothing is left of %d tombstones: each byte of %d shards is of one of %d samples that may stay, and %d other files name nobody who may not\n",
+			t.Tombstones, t.Shards, t.Samples, t.Files)
+		return
+	}
+	fmt.Fprintf(w, "%d traces of %d tombstones\n", len(t.Found), t.Tombstones)
 }
 
 func printFaults(w io.Writer, r *shard.Check) {

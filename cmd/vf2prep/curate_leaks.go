@@ -72,7 +72,7 @@ func (e *env) curateLeaks(c *cli.Context) error {
 		if len(o.Names) == 0 {
 			return fmt.Errorf("%s has no name of anybody; give identity_meta.csv as --identity-names", named)
 		}
-		if o.Against, err = curate.ReadNames(people, c.String("column")); err != nil {
+		if o.Against, err = curate.ReadPeople(people, c.String("column")); err != nil {
 			return err
 		}
 	}

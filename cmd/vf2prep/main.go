@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) == 4 && args[1] == "help" { // help VERB SUBVERB is VERB help SUBVERB to the flag library
 		args = []string{args[0], args[2], "help", args[3]}
 	}
-	err := app(e).RunContext(ctx, args)
+	err := app(e).RunContext(ctx, namesLast(args))
 	return e.exitCode(ctx, err)
 }
 

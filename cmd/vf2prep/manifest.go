@@ -48,6 +48,7 @@ Examples:
 					&cli.StringSliceFlag{Name: "ages", Usage: "CSV `FILE` of NAME_ID,age in years; repeatable, the first age counts"},
 					&cli.StringFlag{Name: "identity-ages", Usage: "`FILE` of mean ages: Class_ID,age or identity_meta.csv with a sixth column"},
 					&cli.StringSliceFlag{Name: "attributes", Usage: "NN-Name.txt, MAAD_Face.csv or a directory of them, `PATH`; repeatable"},
+					tombstonesFlag("images and identities to leave out"),
 					&cli.BoolFlag{Name: "no-scan", Usage: "do not open the images: no sizes, formats or digests"},
 					&cli.BoolFlag{Name: "trust-list", Usage: "do not list directories: an image is there if a list says so"},
 					&cli.IntFlag{Name: "workers", Usage: "how many files are read at a time; 0 is one a CPU"},
@@ -95,7 +96,12 @@ func (e *env) manifestBuild(c *cli.Context) error {
 	if c.Int("workers") < 0 {
 		return usage("--workers is %d, want 0 or more", c.Int("workers"))
 	}
+	forget, err := tombstones(c)
+	if err != nil {
+		return err
+	}
 	s, err := manifest.Build(c.Context, manifest.BuildOptions{
+		Tombstones:   forget,
 		Root:         c.String("root"),
 		Layout:       manifest.Layout(c.String("layout")),
 		Out:          c.String("out"),
@@ -130,6 +136,9 @@ func (e *env) manifestBuild(c *cli.Context) error {
 		fmt.Fprintf(w, "  landmarks   %d\n", s.Landmarks)
 		fmt.Fprintf(w, "  ages        %d\n", s.Ages)
 		fmt.Fprintf(w, "  genders     %d\n", s.Genders)
+		if s.Forgotten > 0 {
+			fmt.Fprintf(w, "  forgotten   %d images left out\n", s.Forgotten)
+		}
 		fmt.Fprintf(w, "  digest      %s\n", s.Digest)
 		fmt.Fprintf(w, "  time        %.1f s, %.0f images/s\n", s.Seconds, s.ImagesPerSecond)
 		printProblems(w, s.Problems, s.ProblemCounts, s.Examples)
