@@ -54,7 +54,7 @@ type document struct {
 	Inputs   []Input           `json:"inputs,omitempty"`
 	Lists    map[string]string `json:"lists"` // digest of each file
 	Counts
-	Forgotten int      `json:"forgotten_images,omitempty"` // taken out on request since the split was made
+	Forgotten int      `json:"taken_out,omitempty"` // images, on request since the split was made
 	Classes   []string `json:"classes"`
 
 	renamed bool // a class has lost its name
