@@ -4,10 +4,12 @@ BIN       := bin/vf2prep
 DEMO      ?= vf2prep-demo
 FUZZTIME  ?= 20s
 BENCH     := /usr/bin/python3
+PYTHON    ?= $(firstword $(wildcard /usr/bin/python3) python3)
+export PYTHON
 export DATA ROUNDS REPEAT SECONDS_EACH ONLY CONFIGS SCRATCH LOCK IMAGES MEMORY IDENTITY_META
 export CGO_ENABLED = 0
 
-.PHONY: help build demo test lint generate fuzz cross pipeline test-browser clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest bench-train
+.PHONY: help build demo test lint generate fuzz cross pipeline test-browser test-python interop clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest bench-train
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +48,12 @@ pipeline: build ## the main job on real faces, ../shared/data/vf2real or VF2PREP
 
 test-browser: build ## open a report in headless Chromium, as a phone and as a desktop
 	./scripts/browser.sh $(BIN)
+
+test-python: build ## the tests of python/, the reader for PyTorch and NumPy
+	./scripts/test_python.sh $(BIN)
+
+interop: ## what vf2prep writes, opened by the programs that it is written for
+	$(PYTHON) interop/run.py
 
 bench-setup: ## install what the benchmarks compare with (Debian, Ubuntu); see bench/README.md
 	./bench/setup.sh
