@@ -408,13 +408,14 @@ func (r *run) finish(sum *Summary) (*Index, error) {
 	}
 	var rows []cache.RejectRow
 	gone := map[string]map[string]int{} // keys of each part, and how often
-	counts := map[string]int{}
+	counts, pieces := map[string]int{}, map[string][]PieceDone{}
 	for _, part := range r.set.Parts {
 		q := PartIndex{Part: part.Name, Planned: part.Count, Labels: make([]int64, len(r.set.Classes))}
 		gone[part.Name] = map[string]int{}
 		for _, p := range part.Pieces {
 			e := r.past[pieceID{p.Part, p.I}]
 			q.Samples += e.Samples
+			pieces[part.Name] = append(pieces[part.Name], PieceDone{e.Samples, e.Files})
 			for _, reject := range e.Rejects {
 				rows = append(rows, cache.RejectRow{Part: part.Name, Reject: reject})
 				gone[part.Name][reject.Key]++
@@ -431,7 +432,7 @@ func (r *run) finish(sum *Summary) (*Index, error) {
 		counts[part.Name] = q.Samples
 		x.Parts = append(x.Parts, q)
 	}
-	f := &Finished{Set: r.set, Counts: counts, samples: func(part string) iter.Seq2[*Sample, error] {
+	f := &Finished{Set: r.set, Counts: counts, Pieces: pieces, samples: func(part string) iter.Seq2[*Sample, error] {
 		return r.samples(part, gone[part])
 	}}
 	for i := range x.Parts {

@@ -123,8 +123,15 @@ func (p Piece) Last() bool { return p.I == p.N-1 }
 // Finished is an export whose pieces are all written.
 type Finished struct {
 	*Set
-	Counts  map[string]int // samples of each part, those that were rejected left out
+	Counts  map[string]int         // samples of each part, those that were rejected left out
+	Pieces  map[string][]PieceDone // of each part
 	samples func(part string) iter.Seq2[*Sample, error]
+}
+
+// PieceDone is what became of a piece.
+type PieceDone struct {
+	Samples int
+	Files   []FileInfo
 }
 
 // Samples yields the samples of a part that were written, in their order, without their images.

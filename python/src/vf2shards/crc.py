@@ -1,7 +1,7 @@
 """CRC-32C (Castagnoli), which every byte of a shard set is covered by.
 
-The packages google_crc32c and crc32c use the CPU's instruction for it: 1.6 µs for a sample of 3x112x112, measured
-on one core. Where neither is installed, NumPy does it in 0.3 ms.
+The packages google_crc32c and crc32c use the CPU's instruction for it: 4 µs for a sample of 3x112x112, measured
+on one core. Where neither is installed, NumPy does it in 0.2 ms.
 """
 
 from __future__ import annotations
@@ -36,15 +36,14 @@ _PAIR = _pair_table(_BYTE)
 
 
 class _Skip:
-    """Registers after a number of zero bytes: a linear map, as a table for each byte of the register."""
+    """Registers after a number of zero bytes: a linear map, as a table for each half of the register."""
 
     def __init__(self, step: Callable[[np.ndarray], np.ndarray]) -> None:
-        b = np.arange(256, dtype=np.uint32)
-        self.tables = [step(b << np.uint32(8 * i)) for i in range(4)]
+        half = np.arange(1 << 16, dtype=np.uint32)
+        self.low, self.high = step(half), step(half << np.uint32(16))
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
-        t = self.tables
-        return t[0][v & 255] ^ t[1][(v >> 8) & 255] ^ t[2][(v >> 16) & 255] ^ t[3][v >> 24]
+        return self.low.take(v & 0xFFFF) ^ self.high.take(v >> 16)
 
 
 _skips: list[_Skip] = []  # entry k: _LANE << k zero bytes
@@ -71,7 +70,7 @@ def _array(data: Buffer) -> np.ndarray:
     return np.frombuffer(data, np.uint8)
 
 
-_BLOCK = 1 << 20  # bytes taken at a time, which bounds the memory
+_BLOCK = 1 << 18  # bytes taken at a time, which bounds the memory
 
 
 def numpy_crc32c(data: Buffer, crc: int = 0) -> int:
@@ -100,7 +99,8 @@ def _block(b: np.ndarray, crc: int) -> int:
     padded[front : front + 4] ^= np.array([crc ^ 0xFFFFFFFF], "<u4").view(np.uint8)
     s = np.zeros(lanes, np.uint32)
     for pair in np.ascontiguousarray(padded.view("<u2").reshape(lanes, _LANE // 2).T):
-        s = _PAIR[(s & 0xFFFF) ^ pair] ^ (s >> 16)
+        s ^= pair
+        s = _PAIR.take(s & 0xFFFF) ^ (s >> 16)
     k = 0
     while s.size > 1:
         if s.size % 2:
