@@ -15,6 +15,9 @@
 // No image is dropped silently. One that can't be made becomes a row of rejects.csv (image,
 // part, stage, reason, detail); the number of rejects decides whether the build succeeded.
 //
+// What a list of tombstones names never becomes a sample, and [Forget] takes it out of a set without
+// touching anything else; [FindTraces] proves that nothing of it is left.
+//
 // Photos are untrusted: they are opened below the root only, and their size in bytes and pixels
 // is capped before memory is taken for them.
 //
