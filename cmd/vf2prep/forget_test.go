@@ -361,3 +361,56 @@ func TestForgetInABuildUnderWay(t *testing.T) {
 		t.Errorf("(-straight +gone on with):\n%s", d)
 	}
 }
+
+// A shard with a damaged sample is not written anew, which would call the damage sound. Once it is repaired, with
+// the list, the takedown goes on and ends as it would have.
+func TestForgetStopsAtDamage(t *testing.T) {
+	w := newForgetWorld(t)
+	straight := *w
+	straight.dir = filepath.Join(t.TempDir(), "straight")
+	if err := os.CopyFS(straight.dir, os.DirFS(w.before)); err != nil {
+		t.Fatal(err)
+	}
+	must(t, straight.forget()...)
+	set, err := shard.Open(w.in("raw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := set.Index().Parts["train"].Shards
+	set.Close()
+	forget := &manifest.Tombstones{}
+	forget.Add(manifest.Tombstone{What: w.whole})
+	forget.Add(manifest.Tombstone{What: w.one})
+	path, from := "", 0
+	for _, info := range list {
+		f, err := shard.OpenFile(w.in("raw/" + info.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range f.Len() {
+			if f.Holds(forget.Covers) && !forget.Covers(f.Key(i)) { // samples end the file
+				path = w.in("raw/" + info.File)
+				from = len(readFile(t, path)) - (f.Len()-i)*f.Shape().Bytes()
+			}
+		}
+		f.Close()
+	}
+	text := readFile(t, path)
+	text[from] ^= 1
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := failing(t, w.forget()...); code != 1 || !strings.Contains(text, "CRC") {
+		t.Errorf("exit code %d: %s", code, text)
+	}
+	if !bytes.Equal(readFile(t, path), text) || !bytes.Equal(readFile(t, w.in("m.parquet")), readFile(t, filepath.Join(w.before, "m.parquet"))) {
+		t.Error("the damaged shard or the manifest changed")
+	}
+	if code, text := failing(t, "cache", "repair", "--shards", w.in("raw"), "--manifest", w.in("m.parquet"), "--split", w.in("split"), "--root", w.in("set"), "--max-rejects", "5", "--tombstones", w.in("t.csv"), "--quiet"); code != 3 {
+		t.Errorf("repair: exit code %d: %s", code, text)
+	}
+	must(t, w.forget()...)
+	if d := cmp.Diff(files(t, straight.dir), files(t, w.dir)); d != "" {
+		t.Errorf("(-straight +repaired):\n%s", d)
+	}
+}
