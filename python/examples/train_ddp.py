@@ -58,7 +58,9 @@ def network(args, classes):
             raise SystemExit(f"{args.init}: no weights of that shape for {', '.join(bad[:5])}: is it a {args.arch}?")
         net.load_state_dict({k: v for k, v in weights.items() if k in want and k not in fresh}, strict=False)
         if dist.get_rank() == 0:
-            print(f"{args.init}: {len(want) - len(fresh)} tensors taken, fresh: {', '.join(k for k in fresh if k.startswith('fc.')) or 'none'}")
+            counters = sum(k.endswith("num_batches_tracked") for k in want)
+            head = [k for k in fresh if k.startswith("fc.")]
+            print(f"{args.init}: {len(want) - counters - len(head)} tensors taken, fresh: {', '.join(head) or 'none'}", flush=True)
     return net
 
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, binary
 
 from vf2shards import Dataset, Loader, ShardSampler
 
@@ -149,13 +149,17 @@ def test_example_resumes_to_the_same_losses(sets, tmp_path):
     assert a == b
 
 
-def test_example_goes_on_with_other_ranks_but_not_as_another_run(sets, tmp_path):
+def test_example_with_our_weights_and_other_ranks(sets, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("torchvision")
     pytest.importorskip("safetensors")
     port = 20000 + int(time.time()) % 20000
-    common = ["--shards", str(sets / "raw"), "--arch", "shufflenet_v2_x0_5", "--log-every", "1"]
-    torchrun(tmp_path / "run", *common, "--batch", "6", "--stop-after", "2", port=port)
+    train = [binary(), "train", "--shards", sets / "raw", "--arch", "resnet18", "--batch", "4", "--max-steps", "1"]
+    subprocess.run([*train, "--out", tmp_path / "ours", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    weights = tmp_path / "ours" / "best.safetensors"
+    common = ["--shards", str(sets / "raw"), "--arch", "resnet18", "--init", str(weights), "--log-every", "1"]
+    done = torchrun(tmp_path / "run", *common, "--batch", "6", "--stop-after", "2", port=port)
+    assert "best.safetensors: 102 tensors taken, fresh: none" in done.stdout
     torchrun(tmp_path / "run", *common, "--batch", "12", "--stop-after", "3", port=port + 1, processes=1)
     assert [x["step"] for x in lines(tmp_path / "run")] == [1, 2, 3]
     for other, message in ((("--batch", "7"), "global_batch: 12 there, 7 here"), (("--batch", "12", "--lr", "1"), "lr: 0.1 there, 1.0 wanted")):

@@ -18,7 +18,7 @@ _LANE = 16  # bytes that one lane takes in; 8 to 32 are equally fast
 
 def _byte_table() -> np.ndarray:
     """What one byte makes of a register: entry b is the CRC register after b, from 0."""
-    t = np.arange(256, dtype=np.uint32)
+    t: np.ndarray = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         t = (t >> 1) ^ np.where(t & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
     return t.astype(np.uint32)
@@ -88,16 +88,16 @@ def numpy_crc32c(data: Buffer, crc: int = 0) -> int:
 
 def _block(b: np.ndarray, crc: int) -> int:
     if b.size < 4:  # no place for the register's start
-        s = crc ^ 0xFFFFFFFF
+        one = crc ^ 0xFFFFFFFF
         for x in b.tolist():
-            s = int(_BYTE[(s ^ x) & 255]) ^ (s >> 8)
-        return s ^ 0xFFFFFFFF
+            one = int(_BYTE[(one ^ x) & 255]) ^ (one >> 8)
+        return one ^ 0xFFFFFFFF
     lanes = -(-b.size // _LANE)
     front = lanes * _LANE - b.size
     padded = np.zeros(lanes * _LANE, np.uint8)
     padded[front:] = b
     padded[front : front + 4] ^= np.array([crc ^ 0xFFFFFFFF], "<u4").view(np.uint8)
-    s = np.zeros(lanes, np.uint32)
+    s: np.ndarray = np.zeros(lanes, np.uint32)
     for pair in np.ascontiguousarray(padded.view("<u2").reshape(lanes, _LANE // 2).T):
         s ^= pair
         s = _PAIR.take(s & 0xFFFF) ^ (s >> 16)

@@ -18,13 +18,13 @@ from .shard import Shard
 class Draw(NamedTuple):
     """A sample that is asked for in a certain epoch: what a ShardSampler with draws=True hands out."""
 
-    index: int
+    sample: int
     seed: int
     epoch: int
 
     def generator(self) -> np.random.Generator:
         """Random numbers that depend on seed, epoch and sample alone: not on workers, ranks or what was drawn before."""
-        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, self.epoch, self.index])))
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, self.epoch, self.sample])))
 
 
 class Dataset:
@@ -97,7 +97,7 @@ class Dataset:
         return [s.samples for s in self._infos]
 
     def __getitem__(self, at: Union[int, Draw]) -> Any:
-        i = at.index if isinstance(at, Draw) else at
+        i = at.sample if isinstance(at, Draw) else at
         shard, j = self._locate(i)
         if self._seen is not None and not self._seen[i]:
             shard.verify(j)

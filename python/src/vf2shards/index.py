@@ -41,7 +41,7 @@ class Index:
     checksum: str  # CRC-32C of the file, 8 hex digits; names the set with every shard's digest
 
 
-def check_shape(shape: list, where: str) -> tuple[int, int, int]:
+def check_shape(shape: object, where: str) -> tuple[int, int, int]:
     """shape as C, H, W, where a sample of that size is believed."""
     if not isinstance(shape, list) or len(shape) != 3:
         raise CorruptError(f"{where}: shape {shape!r:.60}, want [C, H, W]")
@@ -105,7 +105,9 @@ def parse_index(data: bytes, where: str) -> Index:
 def _part(name: str, p: object, where: str) -> tuple[ShardInfo, ...]:
     if not _PART.fullmatch(name):
         raise CorruptError(f"{where}: no name for a file")
-    shards = p.get("shards") or [] if isinstance(p, dict) else None
+    if not isinstance(p, dict):
+        raise CorruptError(f"{where}: no object")
+    shards = p.get("shards") or []
     if not isinstance(shards, list):
         raise CorruptError(f"{where}: no list of shards")
     out = []

@@ -91,7 +91,7 @@ class ShardSampler:
                 raise ValueError("order 'chunks' wants a Dataset, or chunk and window in samples")
             if chunk < 1 or window < 1:
                 raise ValueError(f"chunk {chunk}, window {window}: want at least 1")
-        self.chunk, self.window = chunk, window
+        self.chunk, self.window = chunk or 1, window or 1
         least = world_size * batch if ends == "drop" else world_size if ends == "pad" else 0
         if self.samples < least:
             raise ValueError(f"{self.samples} samples for {world_size} ranks with batches of {batch}: want at least {least} with ends={ends!r}")
@@ -141,6 +141,7 @@ class ShardSampler:
         if self.order == "shuffled":
             return _permutation(self.samples, self.seed, epoch, 0)
         starts, ends, first = [], [], 0
+        at: np.ndarray
         for size in self._sizes if self._numbers is None and self._sizes else [self.samples]:
             at = np.arange(first, first + size, self.chunk)  # a chunk lies in one shard
             starts.append(at)
@@ -150,8 +151,9 @@ class ShardSampler:
         mixed = _permutation(start.size, self.seed, epoch, 1)
         per_window = max(1, self.window // self.chunk)
         out = []
-        for k, at in enumerate(range(0, mixed.size, per_window)):
-            run = np.concatenate([np.arange(start[c], end[c]) for c in mixed[at : at + per_window]])
+        for k in range(-(-mixed.size // per_window)):
+            window = mixed[k * per_window : (k + 1) * per_window]
+            run = np.concatenate([np.arange(start[c], end[c]) for c in window])
             out.append(run[_permutation(run.size, self.seed, epoch, 2, k)])
         return np.concatenate(out) if out else np.arange(0)
 

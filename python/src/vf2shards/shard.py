@@ -16,7 +16,7 @@ from .index import Index, ShardInfo
 _FORMATS = ("vf2prep.shard/1", "vf2prep.shard/2")
 _MAX_HEADER = 100 << 20  # bytes, the format's own limit
 # Bytes per element of the types that a shard has.
-_DTYPES = {"U8": np.dtype("u1"), "I8": np.dtype("i1"), "I32": np.dtype("<i4"), "I64": np.dtype("<i8"), "F32": np.dtype("<f4")}
+_DTYPES: dict[str, np.dtype] = {"U8": np.dtype("u1"), "I8": np.dtype("i1"), "I32": np.dtype("<i4"), "I64": np.dtype("<i8"), "F32": np.dtype("<f4")}
 
 
 class Shard:
