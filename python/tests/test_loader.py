@@ -124,7 +124,7 @@ def torchrun(out, *args, processes=2, port=29511, workers=1, check=True):
     command += [str(ROOT / "python" / "examples" / "train_ddp.py"), "--out", str(out), "--workers", str(workers), *args]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "python" / "src"), env.get("PYTHONPATH", "")])
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0 or not check, done.stderr[-3000:]
     return done
 
