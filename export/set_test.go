@@ -16,6 +16,20 @@ import (
 	"github.com/vf2prep/vf2prep/shard"
 )
 
+// TestMain puts scratch directories into memory where the system has a place for that: exports sync
+// all that they write, and these many small ones would wait for the disk most of the time.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("/dev/shm", "vf2prep-export")
+	if err == nil {
+		os.Setenv("TMPDIR", dir)
+	}
+	code := m.Run()
+	if err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
 // drawn is a small shard set with what it holds.
 type drawn struct {
 	dir     string
