@@ -35,7 +35,7 @@ func clean(dir string) (was bool, err error) {
 		names = append(names, f.Name)
 	}
 	if !x.Complete {
-		j, _, err := journal.Open(filepath.Join(dir, journalName), x.Export, func(fact []byte) error {
+		_, err := journal.Read(filepath.Join(dir, journalName), x.Export, func(fact []byte) error {
 			var e entry
 			if err := json.Unmarshal(fact, &e); err != nil {
 				return err
@@ -52,7 +52,6 @@ func clean(dir string) (was bool, err error) {
 		if err != nil {
 			return true, err
 		}
-		j.Close()
 	}
 	remove := func(name string) error {
 		if err := root.Remove(filepath.FromSlash(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -24,7 +24,7 @@ func newImageFolder(*Options) (Format, error) { return &imageFolder{}, nil }
 func (*imageFolder) Version() string { return "imagefolder/1" }
 
 // A file takes up to a block of 4 KiB more than its bytes, and an inode.
-func (*imageFolder) Needs() Needs { return Needs{Beside: 4096, Whole: true, Per: 8192} }
+func (*imageFolder) Needs() Needs { return Needs{Beside: 4096, Whole: true, Per: looseSamples} }
 
 func (f *imageFolder) Begin(set *Set) error {
 	f.set = set

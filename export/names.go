@@ -9,23 +9,26 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// maxName is the longest name made of a key or an identity, in bytes. File systems take 255.
-const maxName = 120
+// The longest names made of keys and identities, in bytes. File systems take 255, a tar archive 100
+// for the last element of a path, an extension included.
+const (
+	maxName  = 120
+	maxPlain = 90
+)
 
 // safeName makes a name for a file or a directory of any text, on every system: what could be more
 // than a name is written as %XX, and "%" itself too, so that two texts have two names. Letters and
 // digits of any script stay, and so do signs that mean nothing to anybody. A long name ends in a
 // digest of the text instead.
-func safeName(s string) string { return escape(s, func(r rune) bool { return r == '.' }) }
+func safeName(s string) string { return escape(s, true, maxName) }
 
 // plainName is safeName with ASCII alone and without dots, for readers that take what follows the
 // first dot for an extension.
-func plainName(s string) string { return escape(s, func(rune) bool { return false }) }
+func plainName(s string) string { return escape(s, false, maxPlain) }
 
-// escape is the two. Of characters that are no ASCII letters, digits or one of _-+=,@ ~()'!& it
-// keeps letters and digits of other scripts, and dots but for the first and the last character, if
-// dots(".") says so.
-func escape(s string, dots func(rune) bool) string {
+// escape is the two: wide lets dots and spaces pass within a name, and letters and digits that are not
+// ASCII.
+func escape(s string, wide bool, most int) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
@@ -33,9 +36,9 @@ func escape(s string, dots func(rune) bool) string {
 		switch {
 		case r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-+=,@~()'!&", r)):
 			b.WriteRune(r)
-		case dots('.') && !first && !last && (r == '.' || r == ' '):
+		case wide && !first && !last && (r == '.' || r == ' '):
 			b.WriteRune(r)
-		case dots('.') && r >= utf8.RuneSelf && r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)):
+		case wide && r >= utf8.RuneSelf && r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)):
 			b.WriteRune(r)
 		default:
 			for _, c := range []byte(s[i : i+n]) {
@@ -49,9 +52,9 @@ func escape(s string, dots func(rune) bool) string {
 	if reserved(name) {
 		name = "%" + strings.ToUpper(hex.EncodeToString([]byte(name[:1]))) + name[1:]
 	}
-	if len(name) > maxName {
+	if len(name) > most {
 		sum := xxh3.HashString128(s).Bytes()
-		cut := maxName - 2*len(sum) - 1
+		cut := most - 2*len(sum) - 1
 		for !utf8.RuneStart(name[cut]) {
 			cut--
 		}

@@ -46,10 +46,13 @@ const (
 // ErrOption says that options are wrong or do not go together.
 var ErrOption = errors.New("export")
 
-const (
-	maxPieces = 100_000 // files of a part: all names have five or six digits
-	// checkpoint is how many bytes a piece has where each part is one file.
-	checkpoint = 256 << 20
+const maxPieces = 100_000 // files of a part: all names have five or six digits
+
+// How much an interruption costs at most where a part is one file, in bytes, or where each sample is
+// one. Variables for tests, which have less.
+var (
+	checkpoint   int64 = 256 << 20
+	looseSamples       = 8192
 )
 
 var nameText = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)

@@ -16,6 +16,38 @@ import (
 	"github.com/vf2prep/vf2prep/shard"
 )
 
+// TestMain puts scratch directories into memory where the system has a place for that: exports sync
+// all that they write, and these many small ones would wait for the disk most of the time.
+//
+// Started with the options of an export in [optionsVariable] the program is that export and nothing
+// else, so that a test can kill it.
+func TestMain(m *testing.M) {
+	checkpoint, looseSamples = 5000, 11
+	if text, ok := os.LookupEnv(optionsVariable); ok {
+		var o Options
+		err := json.Unmarshal([]byte(text), &o)
+		if err == nil {
+			_, err = try(context.Background(), o)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	dir, err := os.MkdirTemp("/dev/shm", "vf2prep-export")
+	if err == nil {
+		os.Setenv("TMPDIR", dir)
+	}
+	code := m.Run()
+	if err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+const optionsVariable = "VF2PREP_TEST_EXPORT"
+
 // drawn is a small shard set with what it holds.
 type drawn struct {
 	dir     string
@@ -31,6 +63,12 @@ var strange = []string{"n000002", "a.b", "Zoë", "..", "CON", "n/o"}
 // draw writes a shard set: train in two shards, val in one, test empty.
 func draw(t testing.TB, channels, encoding string, classes []string) *drawn {
 	t.Helper()
+	return drawMany(t, channels, encoding, classes, []int{23, 18})
+}
+
+// drawMany is draw with so many samples in each shard of train.
+func drawMany(t testing.TB, channels, encoding string, classes []string, train []int) *drawn {
+	t.Helper()
 	d := &drawn{dir: t.TempDir(), shape: shard.Shape{3, 12, 10}, classes: classes, samples: map[string][]shard.Sample{}, stored: map[string][][]byte{}}
 	x := shard.Index{
 		Shape: d.shape, Channels: channels, Encoding: encoding, Recipe: "drawn", RecipeText: json.RawMessage("{}"), RecipeDigest: "r", Manifest: "m",
@@ -40,7 +78,7 @@ func draw(t testing.TB, channels, encoding string, classes []string) *drawn {
 	for _, part := range []struct {
 		name   string
 		shards []int
-	}{{"train", []int{23, 18}}, {"val", []int{9}}, {"test", nil}} {
+	}{{"train", train}, {"val", []int{9}}, {"test", nil}} {
 		p := shard.PartIndex{Shards: []shard.Info{}}
 		for i, n := range part.shards {
 			w, err := shard.NewWriter(d.dir, part.name, i, len(part.shards), d.shape, n, map[string]string{"build": x.Build, "channels": channels})

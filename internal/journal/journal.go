@@ -38,7 +38,7 @@ type title struct {
 // as JSON. The journal of another job, or one that take calls wrong, is begun anew, so take must
 // be ready to forget: begun says that there is nothing.
 func Open(path, job string, take func(fact []byte) error) (j *Journal, begun bool, err error) {
-	sound, err := read(path, job, take)
+	sound, err := Read(path, job, take)
 	if err != nil {
 		return nil, false, err
 	}
@@ -58,8 +58,9 @@ func Open(path, job string, take func(fact []byte) error) (j *Journal, begun boo
 	return &Journal{f: f}, begun, nil
 }
 
-// read returns the bytes of the sound lines, 0 where there are none or they are of another job.
-func read(path, job string, take func([]byte) error) (sound int64, err error) {
+// Read gives take what Open would, and changes nothing. It returns the bytes of the sound lines, 0
+// where there are none, they are of another job or take calls one wrong.
+func Read(path, job string, take func([]byte) error) (sound int64, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
