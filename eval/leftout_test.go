@@ -70,6 +70,12 @@ func TestPeopleUnderFolders(t *testing.T) {
 			t.Errorf("%s was trained on: %v, want %v", person, got, want)
 		}
 	}
+	listed := p.set([]string{"test/n000001"})
+	for person, want := range map[string]bool{"test/n000001": true, "train/n000001": false, "test/n000002": false, "test": false} {
+		if got := p.in(listed, person); got != want {
+			t.Errorf("test/n000001 is listed, %s is left out: %v, want %v", person, got, want)
+		}
+	}
 }
 
 func TestEnrolRefusesAnImageTwice(t *testing.T) {

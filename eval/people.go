@@ -42,12 +42,14 @@ func (p people) aliases(person string) []string {
 	return out
 }
 
-// set returns all aliases of many.
+// set returns what many may be called: each as it is listed and, of an id, its name.
 func (p people) set(persons []string) map[string]bool {
 	out := map[string]bool{}
 	for _, person := range persons {
-		for _, a := range p.aliases(person) {
-			out[a] = true
+		// Whole, not by parts of a path: a list that names test/n000001 means nobody else below test.
+		out[names.Canonical(person)] = true
+		if name := p.names[person]; name != "" {
+			out[names.Canonical(name)] = true
 		}
 	}
 	return out

@@ -11,15 +11,18 @@ import (
 )
 
 // Canonical makes one spelling of the ones in use: lower case, underscores for blanks, no quotes around
-// it, and letters without their accents, whether these are one character with the letter or a mark of
+// it, and Latin letters without their accents, whether these are one character with the letter or a mark of
 // their own.
 func Canonical(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
+	latin := false // the letter that a mark belongs to; in other scripts marks make another letter
+	s = norm.NFC.String(strings.Map(func(r rune) rune {
+		if !unicode.Is(unicode.Mn, r) {
+			latin = unicode.Is(unicode.Latin, r)
+		} else if latin {
 			return -1
 		}
 		return r
-	}, norm.NFD.String(strings.ToLower(s)))
+	}, norm.NFD.String(strings.ToLower(s))))
 	s = strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '"' || r == '\'' })
 	return whole.Replace(strings.Join(strings.Fields(s), "_"))
 }

@@ -12,6 +12,8 @@ func TestCanonical(t *testing.T) {
 		"Đặng Thái Sơn":         "dang_thai_son",
 		"Stanisław Æsop ß":      "stanislaw_aesop_ss",
 		"İlkay":                 "ilkay",
+		"か":                     "か",
+		"が":                     "が",
 		"":                      "",
 	} {
 		if got := Canonical(in); got != want {
