@@ -129,12 +129,10 @@ func appendPaeth(dst, row, above []uint8, bpp int) []uint8 {
 		pa, pb := b-c, a-c
 		pc := abs(pa + pb)
 		pa, pb = abs(pa), abs(pb)
-		p := c
-		if pa <= pb && pa <= pc {
-			p = a
-		} else if pb <= pc {
-			p = b
-		}
+		// Masks instead of branches, which nobody could foretell.
+		notA := (pb-pa)>>31 | (pc-pa)>>31
+		notB := (pc - pb) >> 31
+		p := a&^notA | (b&^notB|c&notB)&notA
 		out[i] -= uint8(p)
 	}
 	return dst
