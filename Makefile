@@ -9,7 +9,7 @@ export PYTHON
 export DATA ROUNDS REPEAT SECONDS_EACH ONLY CONFIGS SCRATCH LOCK IMAGES MEMORY IDENTITY_META
 export CGO_ENABLED = 0
 
-.PHONY: help build demo test lint generate fuzz cross pipeline test-browser test-python interop clean bench-setup bench-go bench-cache bench-memory bench-loader bench-manifest bench-train bench-duplicates
+.PHONY: help build demo test lint generate fuzz cross pipeline test-browser test-python interop clean bench-setup bench-go bench-cache bench-memory bench-loader bench-export bench-manifest bench-train bench-duplicates
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-memory: build ## peak memory of a cache build, 3,000 and 300,000 images
 
 bench-loader: build bench-go ## shuffled batches, against WebDataset, Streaming, FFCV and others
 	$(BENCH) bench/loader.py
+
+bench-export: build ## samples to other formats, against their own writers in Python
+	$(BENCH) bench/export.py
 
 bench-manifest: build ## a manifest of full size, against pandas, DuckDB and polars
 	$(BENCH) bench/manifest.py

@@ -1,0 +1,141 @@
+"""Samples to the formats of other programs: vf2prep's export, and the formats' own writers in
+Python. Run by make bench-export; README.md says how to read it."""
+
+import functools
+import json
+import os
+import shutil
+
+import harness as h
+from replicate import replicate
+
+REPEAT = int(os.environ.get("REPEAT") or 10)  # copies of the tree
+PEER = h.BENCH / "peers" / "exportpeer.py"
+TF = h.BENCH / ".venv-tf" / "bin" / "python"
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
+# What is written: format, shard set, and more of vf2prep's flags.
+TASKS = {
+    "WebDataset, PNG": ("webdataset", "raw", ()),
+    "WebDataset, JPEG 95 made of pixels": ("webdataset", "raw", ("--image", "jpeg")),
+    "WebDataset, JPEGs as they are": ("webdataset", "jpeg", ()),
+    "TFRecord, PNG": ("tfrecord", "raw", ()),
+    "TFRecord, JPEGs as they are": ("tfrecord", "jpeg", ()),
+    "ImageFolder, PNG": ("imagefolder", "raw", ()),
+    "ImageFolder, JPEGs as they are": ("imagefolder", "jpeg", ()),
+    "NumPy arrays": ("npy", "raw", ()),
+}
+# The format's own writer with the encoders that are used with it.
+THEIRS = {
+    "WebDataset, PNG": {"ShardWriter + Pillow": (h.TORCH, "webdataset:pillow-png"), "ShardWriter + OpenCV": (h.TORCH, "webdataset:opencv-png")},
+    "WebDataset, JPEG 95 made of pixels": {"ShardWriter + Pillow": (h.TORCH, "webdataset:pillow-jpeg"), "ShardWriter + OpenCV": (h.TORCH, "webdataset:opencv-jpeg")},
+    "WebDataset, JPEGs as they are": {"ShardWriter": (h.TORCH, "webdataset:copy")},
+    "TFRecord, PNG": {"TFRecordWriter + tf.io.encode_png": (TF, "tfrecord:tensorflow-png")},
+    "TFRecord, JPEGs as they are": {"TFRecordWriter": (TF, "tfrecord:copy")},
+    "ImageFolder, PNG": {"Pillow": (h.PEERS, "imagefolder:pillow-png"), "OpenCV": (h.PEERS, "imagefolder:opencv-png")},
+    "ImageFolder, JPEGs as they are": {"open, write": (h.PEERS, "imagefolder:copy")},
+    "NumPy arrays": {"open_memmap": (h.PEERS, "npy")},
+}
+
+
+def ours(s, task, cores):
+    """Samples a second of a whole export, by the seconds it reports."""
+    form, kind, flags = TASKS[task]
+    out = s / "out"
+    argv = [h.VF2PREP, "export", "--to", form, "--shards", s / kind, "--parts", "train", "--workers", len(cores), *flags,
+            "--out", out, "--json", "--quiet"]
+    text, _, cpu = h.measure(h.pinned(cores, argv))
+    r = json.loads(text)
+    shutil.rmtree(out)
+    if r["samples"] != r["planned"] or r["reused_pieces"]:
+        h.fail(f"{task}: {r['samples']} samples of {r['planned']}, {r['reused_pieces']} pieces reused")
+    return h.Result(r["samples"] / r["seconds"], r["samples"] / cpu)
+
+
+def theirs(s, task, cores, count, python, name):
+    out = s / "out"
+    head = [python, PEER, name, s / TASKS[task][1], out]
+    result, done = h.processes([[*head, i, len(cores), count] for i in range(len(cores))], cores, QUIET)
+    shutil.rmtree(out)
+    if done != count:
+        h.fail(f"{name}: {done} samples done, {count} were given")
+    return result
+
+
+def race(s, samples, cores):
+    contestants, counts = {}, {}  # and how many samples a peer takes: as many as last long enough
+    for task in TASKS:
+        contestants[f"{task}: vf2prep"] = functools.partial(ours, s, task, cores)
+        for label, (python, name) in THEIRS[task].items():
+            key = f"{task}: {label}"
+            if not python.exists():
+                h.say(f"{key}: not installed")
+                continue
+            counts[key] = min(samples, 500 * len(cores))
+            contestants[key] = lambda k=key, t=task, p=python, n=name: theirs(s, t, cores, counts[k], p, n)
+    contestants = {n: c for n, c in contestants.items() if h.ONLY.search(n)}
+    h.say(f"warm-up on cores {cores}, {samples} samples")
+    for name, run in contestants.items():
+        rate = run().rate
+        if name in counts:
+            counts[name] = max(min(samples, round(h.SECONDS * rate)), len(cores))
+    return h.rounds(contestants)
+
+
+def rates_table(results, cores):
+    rows = []
+    for name in results:
+        task, who = name.rsplit(": ", 1)
+        m = h.median(results[name])
+        against = ["", ""] if who == "vf2prep" else h.times(h.ratio(results, f"{task}: vf2prep", name))
+        rows.append([name, f"{m.rate:,.0f}", f"{m.rate / cores:,.0f}", f"{m.cpu:,.0f}", f"{h.spread(results[name]):.0%}", *against])
+    return h.table(["contestant", "samples/s", "samples/s/core", "samples/CPU s", "spread", "vf2prep is faster by", "by CPU time"], rows)
+
+
+def targets(runs):
+    rows = []
+    for n, results in runs.items():
+        where = "one core" if n == 1 else f"{n} cores"
+        for task in TASKS:
+            peers = [f"{task}: {label}" for label in THEIRS[task] if f"{task}: {label}" in results]
+            best = max(peers, key=lambda p: h.median(results[p]).rate, default=None)
+            who = best.rsplit(": ", 1)[1] if best else "nobody"
+            rows.append(h.target(f"{task}, against {who}, {where}", h.ratio(results, f"{task}: vf2prep", best), 2, unit="x"))
+    return h.table(h.TARGETS, rows)
+
+
+def prepare(s):
+    """The shard sets raw and jpeg; returns the samples that train has."""
+    tree = s / "tree"
+    replicate(h.DATA, tree, REPEAT)
+    h.vf2prep("manifest", "build", "--root", tree, "--out", s / "manifest.parquet", "--quiet")
+    h.vf2prep("split", "make", "--manifest", s / "manifest.parquet", "--val", 1, "--out", s / "split", "--quiet")
+    for kind in ("raw", "jpeg"):
+        h.vf2prep("cache", "build", "--manifest", s / "manifest.parquet", "--split", s / "split", "--root", tree,
+                  "--recipe", "arcface-112", "--encoding", kind, "--out", s / kind, "--quiet")
+    shutil.rmtree(tree)
+    return json.loads((s / "raw" / "index.json").read_text())["parts"]["train"]["samples"]
+
+
+def main():
+    h.need(h.VF2PREP, h.PEERS, h.TORCH)
+    if not (h.DATA / "train").is_dir():
+        h.fail(f"no train/ in {h.DATA}: give DATA=DIR, a tree with VGGFace2's layout")
+    with h.scratch() as s:
+        samples = prepare(s)
+        written = h.disk(s)
+        runs = {n: race(s, samples, h.CORES[-n:]) for n in sorted({1, len(h.CORES)})}
+    text = ["# Export: samples of 112x112 to the formats of other programs\n", f"    {h.command('bench-export')}\n",
+            h.machine("; ".join([h.versions(h.PEERS, "numpy", "pillow", "opencv-python-headless"),
+                                 h.versions(h.TORCH, "webdataset", "opencv-python-headless", "pillow"),
+                                 h.versions(TF, "tensorflow_cpu") if TF.exists() else "no TensorFlow"]))
+            + f"- data: {h.DATA.name}, {samples:,} aligned samples ({REPEAT} copies); medians of {h.ROUNDS} interleaved rounds\n"
+            + f"- the disk takes {written:,.0f} MB/s; vf2prep reads and checks shards, hashes what it writes (SHA-256) and syncs it;"
+            + " the peers have their samples in memory and leave writing to the system\n",
+            "## Targets\n", targets(runs)]
+    for n, results in runs.items():
+        text += [f"## {'One core' if n == 1 else f'{n} cores'}\n", rates_table(results, n)]
+    h.write("export.md", "\n".join(text))
+
+
+if __name__ == "__main__":
+    main()
