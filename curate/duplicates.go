@@ -22,6 +22,9 @@ type DuplicateOptions struct {
 	Manifest *manifest.Reader // photos, below Root
 	Root     string
 	Split    string // directory of a split of Manifest, which says the parts; "": the subsets do
+	Box      bool   // of photos look at the face's box alone
+
+	Hashes []string // journals of hashes of other searches, which are not made again
 
 	Distance   int     // bits that two hashes may differ in, 0 to MaxDistance
 	Difference float64 // of the small pictures, 0 to 128; see docs/curation.md
@@ -44,12 +47,21 @@ const (
 	Alike = "near"
 )
 
+// Scopes say what a pair of duplicates has in common. Of two parts it says so whoever is shown.
+const (
+	SameIdentity     = "same-identity"
+	AcrossIdentities = "across-identities"
+	AcrossParts      = "across-parts"
+	UnknownIdentity  = "unknown-identity" // images that show nobody in particular
+)
+
 // Duplicate is a pair of images, A before B in the data set's order.
 type Duplicate struct {
 	A, B         string // keys
 	Kind         string
 	Distance     int // bits
 	Difference   float64
+	Scope        string
 	SameIdentity bool
 	PartA, PartB string
 	a, b         int
@@ -57,9 +69,10 @@ type Duplicate struct {
 
 // Duplicates is what was found; it is written as duplicates.json.
 type Duplicates struct {
-	Source     string  `json:"source"` // digest of the shard set's index; or of manifest and split
-	Distance   int     `json:"max_distance"`
-	Difference float64 `json:"max_difference"`
+	Inputs     map[string]string `json:"inputs"` // digests of manifest, split, shards
+	Looked     string            `json:"looked_at"` // "sample", "photo" or "box"
+	Distance   int               `json:"max_distance"`
+	Difference float64           `json:"max_difference"`
 
 	Images   int `json:"images"` // looked at
 	Rejected int `json:"rejected"`
@@ -69,6 +82,7 @@ type Duplicates struct {
 	Exact            int `json:"exact"`
 	Near             int `json:"near"`
 	Candidates       int `json:"candidates"`        // pairs of alike hashes, of which pictures were compared
+	Crowded          int `json:"crowded"`           // images of a hash that very many have, compared with some of these only
 	AcrossIdentities int `json:"across_identities"` // pairs of two labels: one of them is wrong
 	AcrossParts      int `json:"across_parts"`      // pairs that leak from one part into another
 	Groups           int `json:"groups"`
@@ -77,6 +91,8 @@ type Duplicates struct {
 	List    []Duplicate `json:"-"` // the worst first: across parts, across identities, by difference
 	Members [][]int     `json:"-"`
 	Resumed int         `json:"-"` // images whose hashes were there already
+
+	nobody bool
 }
 
 const (
@@ -87,24 +103,24 @@ const (
 	duplicatesPNG  = "duplicates.png"
 	hashesName     = "hashes.bin"
 	lockName       = "lock"
-
-	maxCandidates = 20_000_000
 )
 
 // FindDuplicates looks for images that come twice, within an identity and across, within a part and
-// across. It hashes every image, which goes on where it stopped when o.Out holds the hashes of the
-// same images, searches for hashes that are alike, and compares these images' small pictures.
+// across. It hashes every image that the journal in o.Out lacks, searches for hashes that are alike, and compares
+// these images' small pictures.
 //
-// It takes 100 bytes an image and a key, 100 MB for the million.
+// Memory: about 150 bytes an image of VGGFace2, see docs/curation.md for what was measured; 24 for each pair of
+// alike hashes, of which there may be twenty million; and one photo a CPU, of those with many pixels one alone.
 func FindDuplicates(ctx context.Context, o DuplicateOptions) (*Duplicates, error) {
 	o.Progress = progress.Or(o.Progress)
-	if o.Distance < 0 || o.Distance > MaxDistance || !(o.Difference >= 0 && o.Difference <= 128) {
-		return nil, fmt.Errorf("distance of %d bits and difference of %g, want 0 to %d and 0 to 128", o.Distance, o.Difference, MaxDistance)
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	list, err := picturesOf(o)
 	if err != nil {
 		return nil, err
 	}
+	defer list.close()
 	if list.len() == 0 {
 		return nil, errors.New("no image to look at")
 	}
@@ -116,112 +132,46 @@ func FindDuplicates(ctx context.Context, o DuplicateOptions) (*Duplicates, error
 		return nil, err
 	}
 	defer release()
-	h, err := hashAll(ctx, list, filepath.Join(o.Out, hashesName), o.Progress)
+	h, err := hashAll(ctx, list, filepath.Join(o.Out, hashesName), o.Hashes, o.Progress)
 	if err != nil {
 		return nil, err
 	}
-	d := &Duplicates{Source: list.digest(), Distance: o.Distance, Difference: o.Difference, Images: list.len(), Rejected: len(h.rejected)}
-	pairs, err := d.candidates(h)
-	if err != nil {
+	f := &finder{list: list, h: h, distance: o.Distance, difference: o.Difference, progress: o.Progress}
+	if err := f.find(ctx); err != nil {
 		return nil, err
 	}
-	if err := d.compare(ctx, list, h, pairs, o.Progress); err != nil {
-		return nil, err
-	}
+	d := &Duplicates{Inputs: list.inputs(), Looked: o.looked(), Distance: o.Distance, Difference: o.Difference,
+		Images: list.len(), Rejected: len(h.rejected), Hashes: f.hashes, Candidates: f.candidates, Crowded: f.crowded,
+		List: f.found, Resumed: h.resumed, nobody: list.anonymous()}
 	d.count()
 	return d, d.write(o, list, h)
+}
+
+func (o DuplicateOptions) check() error {
+	switch {
+	case o.Distance < 0 || o.Distance > MaxDistance || !(o.Difference >= 0 && o.Difference <= 128):
+		return fmt.Errorf("distance of %d bits and difference of %g, want 0 to %d and 0 to 128", o.Distance, o.Difference, MaxDistance)
+	case o.Box && o.Shards != nil:
+		return errors.New("samples of shards have no box")
+	}
+	return nil
+}
+
+func (o DuplicateOptions) looked() string {
+	switch {
+	case o.Shards != nil:
+		return "sample"
+	case o.Box:
+		return "box"
+	}
+	return "photo"
 }
 
 func picturesOf(o DuplicateOptions) (pictures, error) {
 	if o.Shards != nil {
 		return newShardPictures(o.Shards)
 	}
-	return newPhotoPictures(o.Manifest, o.Root, o.Split)
-}
-
-// manyAlike is how many images of one hash are compared each with each. More of them are compared with
-// those before that are no duplicates themselves, so that a thousand black images make a thousand pairs.
-const manyAlike = 16
-
-// pairOf are two places in the list, a < b, and the bits between their hashes.
-type pairOf struct{ a, b, distance int }
-
-// candidates lists the pairs whose pictures are to be compared, by a, then b.
-func (d *Duplicates) candidates(h *hashed) ([]pairOf, error) {
-	unique, places := collapse(h.near, func(i int) bool { _, bad := h.rejected[i]; return bad })
-	d.Hashes = len(unique)
-	found, err := Search(unique, d.Distance, maxCandidates)
-	if err != nil {
-		return nil, err
-	}
-	var pairs []pairOf
-	add := func(a, b uint32, distance int) {
-		pairs = append(pairs, pairOf{int(min(a, b)), int(max(a, b)), distance})
-	}
-	for _, p := range places {
-		for i := range p {
-			for j := i + 1; j < len(p); j++ {
-				if i < manyAlike {
-					add(p[i], p[j], 0)
-				}
-			}
-		}
-	}
-	for _, n := range found {
-		a, b := places[n.A], places[n.B]
-		for _, i := range a[:min(len(a), manyAlike)] {
-			for _, j := range b[:min(len(b), manyAlike)] {
-				add(i, j, int(n.Distance))
-			}
-		}
-	}
-	if len(pairs) > maxCandidates {
-		return nil, &ErrTooMany{maxCandidates}
-	}
-	slices.SortFunc(pairs, func(x, y pairOf) int { return cmp.Or(cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b)) })
-	d.Candidates = len(pairs)
-	return pairs, nil
-}
-
-// compare keeps the pairs whose pictures differ little.
-func (d *Duplicates) compare(ctx context.Context, list pictures, h *hashed, pairs []pairOf, p progress.Reporter) error {
-	p.Start(int64(len(pairs)), "compare pictures")
-	defer p.Done()
-	const piece = 64
-	failed := make([]error, (len(pairs)+piece-1)/piece)
-	kept := make([][]Duplicate, len(failed))
-	parallel(len(failed), func(k int) {
-		var a, b thumb
-		last := -1
-		mine := pairs[k*piece : min(len(pairs), (k+1)*piece)]
-		for _, q := range mine {
-			if failed[k] = ctx.Err(); failed[k] != nil {
-				return
-			}
-			x := Duplicate{A: list.key(q.a), B: list.key(q.b), Kind: Alike, Distance: q.distance, a: q.a, b: q.b, PartA: list.part(q.a), PartB: list.part(q.b)}
-			if h.exact[q.a] == h.exact[q.b] {
-				x.Kind = Exact
-			} else {
-				if last != q.a {
-					if _, failed[k] = list.shrink(q.a, &a); failed[k] != nil {
-						return
-					}
-					last = q.a
-				}
-				if _, failed[k] = list.shrink(q.b, &b); failed[k] != nil {
-					return
-				}
-				if x.Difference = difference(&a, &b); x.Difference > d.Difference {
-					continue
-				}
-			}
-			x.SameIdentity = identity(x.A) == identity(x.B)
-			kept[k] = append(kept[k], x)
-		}
-		p.Add(int64(len(mine)))
-	})
-	d.List = slices.Concat(kept...)
-	return errors.Join(failed...)
+	return newPhotoPictures(o.Manifest, o.Root, o.Split, o.Box)
 }
 
 // identity is what stands before a key's last slash.
@@ -249,7 +199,7 @@ func (d *Duplicates) count() {
 		} else {
 			d.Near++
 		}
-		if !x.SameIdentity {
+		if !x.SameIdentity && !d.nobody {
 			d.AcrossIdentities++
 		}
 		if x.PartA != x.PartB {
@@ -274,16 +224,8 @@ func (d *Duplicates) count() {
 	}
 	slices.SortFunc(d.Members, func(a, b []int) int { return cmp.Compare(a[0], b[0]) })
 	d.Groups = len(d.Members)
-	rank := func(x *Duplicate) int {
-		switch {
-		case x.PartA != x.PartB:
-			return 0
-		case !x.SameIdentity:
-			return 1
-		}
-		return 2
-	}
+	rank := map[string]int{AcrossParts: 0, AcrossIdentities: 1, UnknownIdentity: 2, SameIdentity: 3}
 	slices.SortStableFunc(d.List, func(x, y Duplicate) int {
-		return cmp.Or(cmp.Compare(rank(&x), rank(&y)), cmp.Compare(x.Difference, y.Difference), cmp.Compare(x.Distance, y.Distance))
+		return cmp.Or(cmp.Compare(rank[x.Scope], rank[y.Scope]), cmp.Compare(x.Difference, y.Difference), cmp.Compare(x.Distance, y.Distance))
 	})
 }

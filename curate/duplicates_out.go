@@ -1,11 +1,15 @@
 package curate
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,8 +18,19 @@ import (
 	"github.com/vf2prep/vf2prep/internal/sheet"
 )
 
-// write leaves the results in o.Out; the JSON comes last.
+// remove takes away what an earlier search left.
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// write leaves the results in o.Out. The JSON goes first and comes last: where it is, the others belong to it.
 func (d *Duplicates) write(o DuplicateOptions, list pictures, h *hashed) error {
+	if err := remove(filepath.Join(o.Out, duplicatesJSON)); err != nil {
+		return err
+	}
 	table := func(name string, head []string, rows func(add func(...string))) error {
 		return atomicfile.Write(filepath.Join(o.Out, name), func(w io.Writer) error {
 			c := csv.NewWriter(w)
@@ -25,9 +40,13 @@ func (d *Duplicates) write(o DuplicateOptions, list pictures, h *hashed) error {
 			return c.Error()
 		})
 	}
-	err := table(duplicatesCSV, []string{"a", "b", "kind", "distance", "difference", "identity", "part_a", "part_b"}, func(add func(...string)) {
+	err := table(duplicatesCSV, []string{"a", "b", "kind", "distance", "difference", "scope", "identity", "part_a", "part_b"}, func(add func(...string)) {
 		for _, x := range d.List {
-			add(x.A, x.B, x.Kind, strconv.Itoa(x.Distance), fmt.Sprintf("%.3f", x.Difference), map[bool]string{true: "same", false: "other"}[x.SameIdentity], x.PartA, x.PartB)
+			who := map[bool]string{true: "same", false: "other"}[x.SameIdentity]
+			if d.nobody {
+				who = ""
+			}
+			add(x.A, x.B, x.Kind, strconv.Itoa(x.Distance), fmt.Sprintf("%.3f", x.Difference), x.Scope, who, x.PartA, x.PartB)
 		}
 	})
 	if err != nil {
@@ -63,24 +82,20 @@ func (d *Duplicates) write(o DuplicateOptions, list pictures, h *hashed) error {
 	return atomicfile.Bytes(filepath.Join(o.Out, duplicatesJSON), append(text, '\n'))
 }
 
-// keeper proposes which image of a group to keep: one of the test part, which others must not
-// leak into, else of val, else the first.
+// keeper proposes which image of a group to keep: one of the test part, which others must not leak into, else
+// of val; of several the one with the most pixels, since a smaller one was made of it; of several the first.
 func keeper(members []int, list pictures) int {
-	for _, part := range []string{"test", "val"} {
-		for _, i := range members {
-			if list.part(i) == part {
-				return i
-			}
-		}
-	}
-	return members[0]
+	rank := func(i int) int { return slices.Index([]string{"val", "test"}, list.part(i)) }
+	return slices.MinFunc(members, func(a, b int) int {
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(list.pixels(b), list.pixels(a)), cmp.Compare(a, b))
+	})
 }
 
 // draw writes the contact sheet: a pair a row, the worst first.
 func (d *Duplicates) draw(o DuplicateOptions, list pictures) error {
 	rows := min(o.Sheet, len(d.List))
 	if rows == 0 {
-		return nil
+		return remove(filepath.Join(o.Out, duplicatesPNG))
 	}
 	page := &sheet.Sheet{Side: 128, Heading: []string{
 		fmt.Sprintf("%d of %d pairs; %d across parts, %d across identities", rows, d.Pairs, d.AcrossParts, d.AcrossIdentities),
@@ -108,8 +123,15 @@ func (d *Duplicates) draw(o DuplicateOptions, list pictures) error {
 
 // Print says in a few lines what was found.
 func (d *Duplicates) Print(w io.Writer) {
-	fmt.Fprintf(w, "images     %d, %d rejected\n", d.Images, d.Rejected)
+	fmt.Fprintf(w, "images     %d, %d rejected; hashes of %d were there\n", d.Images, d.Rejected, d.Resumed)
 	fmt.Fprintf(w, "pairs      %d: %d exact, %d near (of %d candidates)\n", d.Pairs, d.Exact, d.Near, d.Candidates)
-	fmt.Fprintf(w, "across     %d pairs of two identities, %d of two parts\n", d.AcrossIdentities, d.AcrossParts)
+	fmt.Fprintf(w, "across     ")
+	if !d.nobody {
+		fmt.Fprintf(w, "%d pairs of two identities, ", d.AcrossIdentities)
+	}
+	fmt.Fprintf(w, "%d of two parts\n", d.AcrossParts)
+	if d.Crowded > 0 {
+		fmt.Fprintf(w, "crowded    %d images of a hash that very many have were compared with %d of these only\n", d.Crowded, mostLeaders)
+	}
 	fmt.Fprintf(w, "groups     %d, %d images more than one of each\n", d.Groups, d.Extra)
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/disintegration/imaging"
 
-	"github.com/vf2prep/vf2prep/cache"
 	"github.com/vf2prep/vf2prep/internal/digest"
 	"github.com/vf2prep/vf2prep/manifest"
 	"github.com/vf2prep/vf2prep/rng"
@@ -185,21 +184,6 @@ func filesOf(t *testing.T, dir string) map[string][]byte {
 		}
 	}
 	return out
-}
-
-// A journal may say anything.
-func FuzzJournal(f *testing.F) {
-	list := &photoPictures{keys: make([]string, 3000), from: "d"}
-	f.Add([]byte(journalMagic + "d\n"))
-	f.Add(append([]byte(journalMagic+"d\n"), 1, 0, 0, 0, 2, 0, 0, 0, 1, 2, 3))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		h := &hashed{}
-		h.rejected = map[int]cache.Rejection{}
-		end, err := h.read(bytes.NewReader(b), list)
-		if err != nil || end > int64(len(b)) || len(h.near) > list.len() {
-			t.Errorf("end %d of %d bytes, %d hashes, %v", end, len(b), len(h.near), err)
-		}
-	})
 }
 
 // Copies of real faces: re-encoded, shrunk, brightened, each under another identity. All are found, and

@@ -54,14 +54,16 @@ func Search(hashes []uint64, distance, most int) ([]Near, error) {
 		for range runtime.GOMAXPROCS(0) {
 			wg.Go(func() {
 				var mine []Near
-				for v := int(next.Add(1)) - 1; v < values && total.Load() <= int64(most); v = int(next.Add(1)) - 1 {
-					before := len(mine)
+				for v := int(next.Add(1)) - 1; v < values; v = int(next.Add(1)) - 1 {
 					for _, m := range masks {
 						if other := v ^ m; other >= v {
-							mine = t.compare(mine, v, other, band, distance, radius)
+							before := len(mine)
+							mine = t.compare(mine, v, other, band, distance, radius, most)
+							if total.Add(int64(len(mine)-before)) > int64(most) {
+								return
+							}
 						}
 					}
-					total.Add(int64(len(mine) - before))
 				}
 				mu.Lock()
 				found = append(found, mine...)
@@ -101,10 +103,11 @@ func newTable(hashes []uint64, band int) *table {
 	return t
 }
 
-// compare appends the pairs of two buckets that no earlier band has found.
-func (t *table) compare(out []Near, v, w, band, distance, radius int) []Near {
+// compare appends the pairs of two buckets that no earlier band has found; it stops where out has more than
+// most.
+func (t *table) compare(out []Near, v, w, band, distance, radius, most int) []Near {
 	from, to := t.start[w], t.start[w+1]
-	for i := t.start[v]; i < t.start[v+1]; i++ {
+	for i := t.start[v]; i < t.start[v+1] && len(out) <= most; i++ {
 		h := t.hashes[i]
 		if v == w {
 			from = i + 1
@@ -140,22 +143,35 @@ func masksWithin(ones int) (list []int) {
 	return list
 }
 
-// collapse returns the different hashes in rising order, and for each its places in the list, rising.
-func collapse(hashes []uint64, skip func(i int) bool) (unique []uint64, places [][]uint32) {
-	order := make([]uint32, 0, len(hashes))
+// buckets are places in a list, by what hash they have.
+type buckets struct {
+	hashes []uint64 // different ones, rising
+	ends   []uint32 // of each hash's places in order
+	order  []uint32
+}
+
+// at returns the places of hash k, rising.
+func (b *buckets) at(k int) []uint32 {
+	from := uint32(0)
+	if k > 0 {
+		from = b.ends[k-1]
+	}
+	return b.order[from:b.ends[k]]
+}
+
+// collapse puts together the places in a list that have one hash.
+func collapse(hashes []uint64, skip func(i int) bool) *buckets {
+	b := &buckets{order: make([]uint32, 0, len(hashes))}
 	for i := range hashes {
 		if !skip(i) {
-			order = append(order, uint32(i))
+			b.order = append(b.order, uint32(i))
 		}
 	}
-	slices.SortFunc(order, func(a, b uint32) int { return cmp.Or(cmp.Compare(hashes[a], hashes[b]), cmp.Compare(a, b)) })
-	for from := 0; from < len(order); {
-		to := from + 1
-		for to < len(order) && hashes[order[to]] == hashes[order[from]] {
-			to++
+	slices.SortFunc(b.order, func(x, y uint32) int { return cmp.Or(cmp.Compare(hashes[x], hashes[y]), cmp.Compare(x, y)) })
+	for i, at := range b.order {
+		if i+1 == len(b.order) || hashes[b.order[i+1]] != hashes[at] {
+			b.hashes, b.ends = append(b.hashes, hashes[at]), append(b.ends, uint32(i+1))
 		}
-		unique, places = append(unique, hashes[order[from]]), append(places, order[from:to:to])
-		from = to
 	}
-	return unique, places
+	return b
 }

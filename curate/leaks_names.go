@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,9 +31,11 @@ const (
 //
 //   - a folder: the names of the folders in it, one a person, as LFW has them;
 //   - a CSV file and one of its columns;
-//   - any other file: a name a line, or names between tabs where numbers are no names, as in LFW's people.txt
-//     and pairs.txt. Of "Aaron_Eckhart_0001.jpg" the number and the ending are left off. What
-//     follows a # at the start of a line is a comment.
+//   - any other file: a name a line, or several between tabs, or between blanks or commas where numbers are
+//     between them too, which are no names: LFW's people.txt and pairs.txt, YouTube Faces' splits.txt,
+//     path1,path2,same, "0000045 Michael_Douglas". Of "Aaron_Eckhart_0001.jpg" the number and the ending are left
+//     off; of a path it is the folder that has the name. What follows a # at the start of a line
+//     is a comment.
 //
 // Errors name the line and wrap [ErrNames].
 func ReadPeople(path, column string) ([]string, error) {
@@ -88,7 +91,7 @@ func readNameLines(r io.Reader) (out []string, err error) {
 		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			return nil, fmt.Errorf("%d: %.60q is no text: %w", line, text, ErrNames)
 		}
-		for _, field := range strings.Split(text, "\t") {
+		for _, field := range nameFields(text) {
 			out = appendName(out, field)
 		}
 	}
@@ -98,9 +101,34 @@ func readNameLines(r io.Reader) (out []string, err error) {
 	return out, nil
 }
 
+// nameFields cuts a line into what may be names: "Doe, Jane" and "Jane Doe" are one.
+func nameFields(text string) []string {
+	if strings.Contains(text, "\t") {
+		return strings.Split(text, "\t")
+	}
+	for _, cut := range []func(string) []string{func(s string) []string { return strings.Split(s, ",") }, strings.Fields} {
+		fields, numbers, whole := cut(text), 0, false
+		for _, f := range fields {
+			if !strings.ContainsFunc(f, unicode.IsLetter) {
+				numbers++
+			}
+			whole = whole || strings.Contains(f, "_")
+		}
+		// Two numbers, or one beside a name that needs no blank: "Louis 14" stays whole.
+		if numbers >= 2 || numbers == 1 && whole {
+			return fields
+		}
+	}
+	return []string{text}
+}
+
 // appendName appends what has a letter in it.
 func appendName(out []string, field string) []string {
-	field = imageName.ReplaceAllString(strings.TrimSpace(field), "")
+	field = strings.Trim(field, " \t\r\"")
+	if at := strings.LastIndexByte(field, '/'); at > 0 && (imageName.MatchString(field) || !strings.ContainsFunc(field[at:], unicode.IsLetter)) {
+		field = path.Base(field[:at])
+	}
+	field = imageName.ReplaceAllString(field, "")
 	if strings.ContainsFunc(field, unicode.IsLetter) {
 		return append(out, field)
 	}

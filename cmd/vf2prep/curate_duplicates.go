@@ -23,7 +23,7 @@ compared pixel by pixel at 32x32. In --out:
   rejects.csv      images that could not be decoded, and why
   duplicates.png   the first pairs side by side
 
-Hashing goes on where it stopped. split make --duplicates duplicates.csv keeps copies in one part.
+Hashing goes on where it stopped: hashes.bin keeps them by the images' digests. split make --duplicates duplicates.csv keeps copies in one part.
 
 Examples:
   vf2prep curate duplicates --manifest manifest.parquet --root vggface2/ --split split/ --out duplicates/
@@ -35,6 +35,8 @@ Examples:
 			&cli.StringFlag{Name: "manifest", Usage: "`FILE` that manifest build wrote: looks at whole photos"},
 			&cli.StringFlag{Name: "root", Usage: "`DIR` of the manifest's photos"},
 			&cli.StringFlag{Name: "split", Usage: "`DIR` of a split of the manifest, which says the parts"},
+			&cli.BoolFlag{Name: "box", Usage: "of photos look at the face's box alone, so that one face in two photos that are cut otherwise is found"},
+			&cli.StringSliceFlag{Name: "hashes", Usage: "hashes.bin `FILE` of another search, of which no image is decoded again; repeatable"},
 			&cli.IntFlag{Name: "distance", Value: curate.UsualDistance, Usage: fmt.Sprintf("bits that two hashes may differ in, 0 to %d", curate.MaxDistance)},
 			&cli.Float64Flag{Name: "difference", Value: curate.UsualDifference, Usage: "mean difference of two small pictures scaled to a standard deviation of 64, 0 to 128; 0: of the same bytes only"},
 			&cli.IntFlag{Name: "sheet", Value: 24, Usage: "pairs on the contact sheet, 0 for none"},
@@ -47,7 +49,7 @@ Examples:
 
 func (e *env) curateDuplicates(c *cli.Context) error {
 	o := curate.DuplicateOptions{
-		Root: c.String("root"), Split: c.String("split"), Distance: c.Int("distance"), Difference: c.Float64("difference"),
+		Root: c.String("root"), Split: c.String("split"), Box: c.Bool("box"), Hashes: c.StringSlice("hashes"), Distance: c.Int("distance"), Difference: c.Float64("difference"),
 		Out: c.String("out"), Sheet: c.Int("sheet"), Progress: e.progress(c),
 	}
 	from := c.String("manifest")
@@ -58,6 +60,8 @@ func (e *env) curateDuplicates(c *cli.Context) error {
 		return usage("curate duplicates: --manifest and --root go together")
 	case o.Split != "" && from == "":
 		return usage("curate duplicates: --split goes with --manifest; shards know their parts")
+	case o.Box && from == "":
+		return usage("curate duplicates: --box goes with --manifest; samples have no box")
 	case o.Distance < 0 || o.Distance > curate.MaxDistance:
 		return usage("--distance: %d bits, want 0 to %d", o.Distance, curate.MaxDistance)
 	case !(o.Difference >= 0 && o.Difference <= 128):

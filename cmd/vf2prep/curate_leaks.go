@@ -32,6 +32,7 @@ Examples:
 			&cli.StringFlag{Name: "images", Usage: "`DIR` of the benchmark's images"},
 			&cli.StringFlag{Name: "root", Usage: "`DIR` of the manifest's photos"},
 			&cli.StringFlag{Name: "shards", Usage: "`DIR` that cache build wrote: samples instead of photos"},
+			&cli.StringSliceFlag{Name: "hashes", Usage: "hashes.bin `FILE` of curate duplicates or of other leaks, of which no image is decoded again; repeatable"},
 			&cli.IntFlag{Name: "distance", Value: curate.UsualDistance, Usage: fmt.Sprintf("bits that two hashes may differ in, 0 to %d", curate.MaxDistance)},
 			&cli.Float64Flag{Name: "difference", Value: curate.UsualDifference, Usage: "mean difference of two small pictures scaled to a standard deviation of 64, 0 to 128"},
 			&cli.BoolFlag{Name: "fail-on-found", Usage: "exit 1 when anything is found"},
@@ -54,6 +55,10 @@ func (e *env) curateLeaks(c *cli.Context) error {
 		return usage("curate leaks: --people needs --manifest or --identity-names")
 	case images != "" && shards == "" && (from == "" || root == ""):
 		return usage("curate leaks: --images needs --shards, or --manifest and --root")
+	case c.String("column") != "" && people == "":
+		return usage("curate leaks: --column is of --people, which is missing")
+	case !(c.Float64("difference") >= 0 && c.Float64("difference") <= 128):
+		return usage("--difference: %g, want 0 to 128", c.Float64("difference"))
 	case c.Int("distance") < 0 || c.Int("distance") > curate.MaxDistance:
 		return usage("--distance: %d bits, want 0 to %d", c.Int("distance"), curate.MaxDistance)
 	}
@@ -76,7 +81,7 @@ func (e *env) curateLeaks(c *cli.Context) error {
 			return err
 		}
 	}
-	o.Data = curate.DuplicateOptions{Root: root, Distance: c.Int("distance"), Difference: c.Float64("difference")}
+	o.Data = curate.DuplicateOptions{Root: root, Hashes: c.StringSlice("hashes"), Distance: c.Int("distance"), Difference: c.Float64("difference")}
 	if images != "" && shards != "" {
 		if o.Data.Shards, err = shard.Open(shards); err != nil {
 			return err

@@ -33,6 +33,27 @@ func TestWords(t *testing.T) {
 	}
 }
 
+func TestDiffers(t *testing.T) {
+	for _, c := range [][3]string{
+		{"Aaron Eckhart", "\"Aaron_Eckhart\"", ""},
+		{"Beyonc\u00e9_Knowles", "Beyonce\u0301 Knowles", ""}, // composed or not
+		{"aaron_eckhart", "Aaron_Eckhart", "case"},
+		{"Beyoncé Knowles", "Beyonce Knowles", "accents"},
+		{"Łukasz Żal", "Lukasz Zal", "accents"},
+		{"ÅSA MÜLLER", "Asa_Muller", "case and accents"},
+		{"Ann-Marie Doe", "ann marie doe", "punctuation"},
+		{"Li, Jet", "Jet_Li", "order"},
+		{"Jet_Li", "Bruce_Lee", "name"},
+	} {
+		if got := Differs(c[0], c[1]); got != c[2] {
+			t.Errorf("Differs(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
+		}
+		if a, b := Differs(c[0], c[1]), Differs(c[1], c[0]); a != b {
+			t.Errorf("%q and %q differ in %q one way, in %q the other", c[0], c[1], a, b)
+		}
+	}
+}
+
 // One spelling of a spelling is itself.
 func FuzzCanonical(f *testing.F) {
 	f.Add("Beyonce\u0301 Knowles")
