@@ -69,7 +69,7 @@ type Duplicate struct {
 
 // Duplicates is what was found; it is written as duplicates.json.
 type Duplicates struct {
-	Inputs     map[string]string `json:"inputs"` // digests of manifest, split, shards
+	Inputs     map[string]string `json:"inputs"`    // digests of manifest, split, shards
 	Looked     string            `json:"looked_at"` // "sample", "photo" or "box"
 	Distance   int               `json:"max_distance"`
 	Difference float64           `json:"max_difference"`

@@ -83,9 +83,10 @@ func (d *Duplicates) write(o DuplicateOptions, list pictures, h *hashed) error {
 }
 
 // keeper proposes which image of a group to keep: one of the test part, which others must not leak into, else
-// of val; of several the one with the most pixels, since a smaller one was made of it; of several the first.
+// of val; one that was excluded last; of several the one with the most pixels, since a smaller one was made of it; of
+// several the first.
 func keeper(members []int, list pictures) int {
-	rank := func(i int) int { return slices.Index([]string{"val", "test"}, list.part(i)) }
+	rank := func(i int) int { return slices.Index([]string{"excluded", "train", "val", "test"}, list.part(i)) }
 	return slices.MinFunc(members, func(a, b int) int {
 		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(list.pixels(b), list.pixels(a)), cmp.Compare(a, b))
 	})

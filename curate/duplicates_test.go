@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	imagedraw "image/draw"
 	"image/jpeg"
 	"maps"
 	"os"
@@ -171,6 +172,83 @@ func TestDuplicatesOfPhotos(t *testing.T) {
 	}
 }
 
+// With --box one face in photos that are cut otherwise is found; without it is not. An image without a box is a
+// reject.
+func TestDuplicatesOfBoxes(t *testing.T) {
+	framed := func(face, frame, x, y int) []byte {
+		m := image.NewRGBA(image.Rect(0, 0, 200, 220))
+		imagedraw.Draw(m, m.Bounds(), imaging.Resize(drawn(frame), 200, 220, imaging.Linear), image.Point{}, imagedraw.Src)
+		imagedraw.Draw(m, image.Rect(x, y, x+90, y+100), drawn(face), image.Point{}, imagedraw.Src)
+		return encoded(t, m, 88)
+	}
+	root, m := photoSet(t, map[string][]byte{
+		"train/n000002/0001_01.jpg":      framed(1, 11, 30, 40),
+		"train/n000003/0001_01.jpg":      framed(1, 12, 71, 83),
+		"train/n000003/0002_01.jpg":      framed(2, 12, 50, 50),
+		"train/n000003/0003_01.jpg":      framed(1, 12, 71, 83),
+		"bb_landmark/loose_bb_train.csv": []byte("NAME_ID,X,Y,W,H\n\"n000002/0001_01\",30,40,90,100\n\"n000003/0001_01\",71,83,90,100\n\"n000003/0002_01\",50,50,90,100\n"),
+	})
+	for _, box := range []bool{false, true} {
+		d, err := FindDuplicates(context.Background(), DuplicateOptions{Manifest: m, Root: root, Distance: 8, Difference: 12, Box: box, Out: t.TempDir(), Sheet: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[bool]string{false: "n000003/0001_01 n000003/0003_01 exact same-identity, 0 rejected, photo", true: "n000002/0001_01 n000003/0001_01 near across-identities, 1 rejected, box"}[box]
+		got := ""
+		for _, x := range d.List {
+			got += fmt.Sprintf("%s %s %s %s, ", x.A, x.B, x.Kind, x.Scope)
+		}
+		if got += fmt.Sprintf("%d rejected, %s", d.Rejected, d.Looked); got != want {
+			t.Errorf("box %v: %s, want %s", box, got, want)
+		}
+	}
+}
+
+// Images that show nobody in particular have no identities that differ.
+func TestDuplicatesOfNobody(t *testing.T) {
+	root := t.TempDir()
+	for name, b := range map[string][]byte{"26_1_0_20170116174525125.jpg": encoded(t, drawn(1), 90), "27_1_0_20170116174525126.jpg": encoded(t, drawn(1), 60)} {
+		if err := os.WriteFile(filepath.Join(root, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "m.parquet")
+	if _, err := manifest.Build(context.Background(), manifest.BuildOptions{Root: root, Out: out, Layout: manifest.UTKFace}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := manifest.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	d, err := FindDuplicates(context.Background(), DuplicateOptions{Manifest: m, Root: root, Distance: UsualDistance, Difference: UsualDifference, Out: t.TempDir()})
+	if err != nil || d.Pairs != 1 || d.List[0].Scope != UnknownIdentity || d.AcrossIdentities != 0 {
+		t.Errorf("%+v, %v, want a pair of unknown identity", d, err)
+	}
+}
+
+// Of a group the test part's image stays, then val's, then the largest, then the first.
+func TestKeeper(t *testing.T) {
+	p := &photoPictures{}
+	for i, x := range []struct {
+		part   string
+		pixels int
+	}{{"train", 100}, {"train", 300}, {"val", 50}, {"train", 300}, {"test", 20}, {"excluded", 900}} {
+		key := fmt.Sprintf("n000002/%04d_01", i+1)
+		if err := p.add(key, "train/"+key+".jpg", x.part, uint64(i), x.pixels, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		members []int
+		want    int
+	}{{[]int{0, 1, 2, 3, 4}, 4}, {[]int{0, 1, 2, 3}, 2}, {[]int{0, 1, 3}, 1}, {[]int{0, 3}, 3}, {[]int{0, 5}, 0}} {
+		if got := keeper(c.members, p); got != c.want {
+			t.Errorf("keeper of %d = %d, want %d", c.members, got, c.want)
+		}
+	}
+}
+
 func filesOf(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -184,6 +262,22 @@ func filesOf(t *testing.T, dir string) map[string][]byte {
 		}
 	}
 	return out
+}
+
+// copied is a photo re-encoded, shrunk or brightened.
+func copied(t *testing.T, photo []byte, how int) []byte {
+	t.Helper()
+	m, err := imaging.Decode(bytes.NewReader(photo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch how % 3 {
+	case 0:
+		return encoded(t, m, 60)
+	case 1:
+		return encoded(t, imaging.Resize(m, max(1, m.Bounds().Dx()*6/10), 0, imaging.Lanczos), 90)
+	}
+	return encoded(t, imaging.AdjustBrightness(m, 10), 90)
 }
 
 // Copies of real faces: re-encoded, shrunk, brightened, each under another identity. All are found, and
@@ -206,21 +300,8 @@ func TestDuplicatesOfRealFaces(t *testing.T) {
 		if i%10 != 0 {
 			continue
 		}
-		m, err := imaging.Decode(bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var copied []byte
-		switch i / 10 % 3 {
-		case 0:
-			copied = encoded(t, m, 60)
-		case 1:
-			copied = encoded(t, imaging.Resize(m, max(1, m.Bounds().Dx()*6/10), 0, imaging.Lanczos), 90)
-		default:
-			copied = encoded(t, imaging.AdjustBrightness(m, 10), 90)
-		}
 		key := fmt.Sprintf("n999999/%04d_01", i/10+1)
-		files["train/"+key+".jpg"] = copied
+		files["train/"+key+".jpg"] = copied(t, b, i/10)
 		planted[name[len("train/"):len(name)-len(".jpg")]+" "+key] = ""
 	}
 	root, m := photoSet(t, files)

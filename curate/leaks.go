@@ -64,7 +64,7 @@ type Leaks struct {
 
 	Images          int `json:"images"`
 	BenchmarkImages int `json:"benchmark_images"`
-	Rejected        int `json:"rejected"` // images of either that can't be decoded
+	Rejected        int `json:"rejected"`    // images of either that can't be decoded
 	SameImages      int `json:"same_images"` // pairs
 	Crowded         int `json:"crowded"`     // images that were not compared with all of their hash; see Duplicates
 

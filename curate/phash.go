@@ -87,7 +87,7 @@ func Hash(planes []uint8) uint64 {
 const flat = 255 * side * side
 
 // blank is the standard deviation below which a picture shows nothing: what is left there is noise of
-// compression, which is not to be scaled up. 1 % of vf2real's faces are below 22.
+// compression, which is not to be scaled up. The flattest of 11,589 photos of faces has 21.
 const blank = 8
 
 // difference is how far two pictures are apart, from 0: the mean distance of their values, each picture

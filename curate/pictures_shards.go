@@ -41,11 +41,13 @@ func newShardPictures(set *shard.Set) (*shardPictures, error) {
 	return s, nil
 }
 
-func (s *shardPictures) inputs() map[string]string { return map[string]string{"shards": s.set.Digest()} }
-func (s *shardPictures) anonymous() bool           { return len(s.index.Classes) == 0 }
-func (s *shardPictures) len() int                  { return s.ends[len(s.ends)-1] }
-func (s *shardPictures) pixels(int) int            { return s.index.Shape[1] * s.index.Shape[2] }
-func (s *shardPictures) close()                    {}
+func (s *shardPictures) inputs() map[string]string {
+	return map[string]string{"shards": s.set.Digest()}
+}
+func (s *shardPictures) anonymous() bool { return len(s.index.Classes) == 0 }
+func (s *shardPictures) len() int        { return s.ends[len(s.ends)-1] }
+func (s *shardPictures) pixels(int) int  { return s.index.Shape[1] * s.index.Shape[2] }
+func (s *shardPictures) close()          {}
 
 func (s *shardPictures) at(i int) (*shard.Part, int) {
 	k, _ := slices.BinarySearch(s.ends, i+1)

@@ -17,7 +17,8 @@ func (e *env) curateLeaksCommand() *cli.Command {
 		Usage: "find people and images that a benchmark has too",
 		Description: `Names are compared without case, accents and blanks, then by their words in any order; images
 by what they show, as curate duplicates does. In --out: leaks.csv, leaks.json with the counts, and
-exclude.txt, which split make --exclude and eval verify --exclude take.
+exclude.txt, which split make --exclude and eval verify --exclude take. Of a data set whose folders have
+names, such as LFW itself, these are the names.
 
 Examples:
   vf2prep curate leaks --manifest manifest.parquet --people lfw/people.txt --out leaks/
@@ -74,6 +75,11 @@ func (e *env) curateLeaks(c *cli.Context) error {
 		}
 	}
 	if people != "" {
+		if len(o.Names) == 0 && from != "" {
+			if o.Names, err = folderNames(from); err != nil {
+				return err
+			}
+		}
 		if len(o.Names) == 0 {
 			return fmt.Errorf("%s has no name of anybody; give identity_meta.csv as --identity-names", named)
 		}
@@ -107,4 +113,20 @@ func (e *env) curateLeaks(c *cli.Context) error {
 		}
 	}
 	return nil
+}
+
+// folderNames takes identities for names where these are folders, as in LFW.
+func folderNames(path string) (map[string]string, error) {
+	m, err := manifest.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	names := map[string]string{}
+	if m.Layout() == manifest.Folders {
+		for _, id := range m.Identities() {
+			names[id.ID] = id.ID
+		}
+	}
+	return names, nil
 }
