@@ -22,7 +22,7 @@ func Differs(a, b string) string {
 			return "order"
 		}
 		return "name"
-	case strings.ToLower(bareA) == strings.ToLower(bareB):
+	case strings.EqualFold(bareA, bareB):
 		return "case"
 	case plain(bareA) == plain(bareB):
 		return "accents"
