@@ -18,6 +18,7 @@ import (
 	"github.com/disintegration/imaging"
 
 	"github.com/vf2prep/vf2prep/internal/digest"
+	"github.com/vf2prep/vf2prep/internal/realdata"
 	"github.com/vf2prep/vf2prep/manifest"
 	"github.com/vf2prep/vf2prep/rng"
 )
@@ -283,7 +284,7 @@ func copied(t *testing.T, photo []byte, how int) []byte {
 // Copies of real faces: re-encoded, shrunk, brightened, each under another identity. All are found, and
 // nothing that was not planted is paired with another identity.
 func TestDuplicatesOfRealFaces(t *testing.T) {
-	real := dataDir(t, "vf2real")
+	real := realdata.Dir(t, "vf2real")
 	names, err := filepath.Glob(filepath.Join(real, "train", "*", "*.jpg"))
 	if err != nil || len(names) < 600 {
 		t.Fatalf("%d photos, %v", len(names), err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vf2prep/vf2prep/internal/realdata"
 	"github.com/vf2prep/vf2prep/manifest"
 	"github.com/vf2prep/vf2prep/split"
 )
@@ -125,7 +126,7 @@ func TestLeaks(t *testing.T) {
 
 // What leaks finds between the real photos and LFW, split make takes.
 func TestLeaksOfRealPeople(t *testing.T) {
-	real, lfw := dataDir(t, "vf2real"), dataDir(t, "lfw_folds1-5")
+	real, lfw := realdata.Dir(t, "vf2real"), realdata.Dir(t, "lfw_folds1-5")
 	names, err := manifest.Names(context.Background(), filepath.Join(real, "meta", "identity_meta.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +151,7 @@ func TestLeaksOfRealPeople(t *testing.T) {
 
 // Photos of vf2real hidden in a folder of LFW's, re-encoded, shrunk or brightened: all are found.
 func TestLeaksOfRealPhotos(t *testing.T) {
-	real, lfw := dataDir(t, "vf2real"), dataDir(t, "lfw_folds1-5")
+	real, lfw := realdata.Dir(t, "vf2real"), realdata.Dir(t, "lfw_folds1-5")
 	ours, err := filepath.Glob(filepath.Join(real, "train", "*", "*.jpg"))
 	if err != nil || len(ours) < 300 {
 		t.Fatalf("%d photos, %v", len(ours), err)

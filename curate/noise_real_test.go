@@ -2,35 +2,21 @@ package curate
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vf2prep/vf2prep/eval"
+	"github.com/vf2prep/vf2prep/internal/realdata"
 	"github.com/vf2prep/vf2prep/rng"
 )
-
-// dataDir returns a folder of real data, or skips the test where it is absent.
-func dataDir(t *testing.T, name string) string {
-	t.Helper()
-	root := os.Getenv("VF2PREP_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	dir := filepath.Join(root, name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no real data: %v", err)
-	}
-	return dir
-}
 
 // Another system's embeddings of 2,925 real faces, in which labels are swapped, two people put together and
 // others taken apart. What is found before is not the plant's: what is planted is counted as found or missed, and what is
 // flagged besides must have been flagged before.
 func TestPlantedNoiseInRealFacesIsFound(t *testing.T) {
-	path := filepath.Join(dataDir(t, "vf2real"), "baseline", "faceapi_descriptors_float32.npy")
+	path := filepath.Join(realdata.Dir(t, "vf2real"), "baseline", "faceapi_descriptors_float32.npy")
 	clean := mustFind(t, options(path, filepath.Join(t.TempDir(), "clean")))
 	odd := map[string]bool{}
 	for _, x := range clean.mislabelled {

@@ -3,7 +3,6 @@ package curate
 import (
 	"bufio"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,19 +111,8 @@ func (n *noise) file(name string, fill func(w io.Writer) error) error {
 }
 
 func (n *noise) table(name string, head []string, rows int, row func(i int) []string) error {
-	return n.file(name, func(w io.Writer) error {
-		c := csv.NewWriter(w)
-		if err := c.Write(head); err != nil {
-			return err
-		}
-		for i := range rows {
-			if err := c.Write(row(i)); err != nil {
-				return err
-			}
-		}
-		c.Flush()
-		return c.Error()
-	})
+	n.r.Files = append(n.r.Files, name)
+	return atomicfile.CSV(filepath.Join(n.Out, name), head, rows, row)
 }
 
 // exclude writes what is to be left out: flagged images, identities of two people, and of two identities of one

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/chart"
 )
 
@@ -17,7 +18,7 @@ func (r *Attributes) write(o AttributeOptions) error {
 		}
 		return exact(v)
 	}
-	err := writeCSV(filepath.Join(o.Out, "predictions.csv"),
+	err := atomicfile.CSV(filepath.Join(o.Out, "predictions.csv"),
 		[]string{"key", "age", "gender", "gender_probability", "inversions", "age_label", "gender_label", "age_sigma"}, len(r.Estimates), func(i int) []string {
 			e := r.Estimates[i]
 			inversions := ""
@@ -29,14 +30,14 @@ func (r *Attributes) write(o AttributeOptions) error {
 	if err != nil {
 		return err
 	}
-	err = writeCSV(filepath.Join(o.Out, "age_groups.csv"), []string{"by", "group", "images", "mae", "bias", "cs5"}, len(r.Groups), func(i int) []string {
+	err = atomicfile.CSV(filepath.Join(o.Out, "age_groups.csv"), []string{"by", "group", "images", "mae", "bias", "cs5"}, len(r.Groups), func(i int) []string {
 		g := r.Groups[i]
 		return []string{g.By, g.Group, strconv.Itoa(g.N), exact(g.MAE), exact(g.Bias), exact(g.CS5)}
 	})
 	if err != nil {
 		return err
 	}
-	err = writeCSV(filepath.Join(o.Out, "cs.csv"), []string{"years", "share"}, len(r.Curve), func(i int) []string {
+	err = atomicfile.CSV(filepath.Join(o.Out, "cs.csv"), []string{"years", "share"}, len(r.Curve), func(i int) []string {
 		return []string{strconv.Itoa(i), exact(r.Curve[i])}
 	})
 	if err != nil {

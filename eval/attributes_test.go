@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vf2prep/vf2prep/internal/realdata"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -261,7 +262,7 @@ func FuzzReadPredictions(f *testing.F) {
 
 // What the README beside the predictions says of them.
 func TestRealPredictions(t *testing.T) {
-	data := dataDir(t, "vf2real")
+	data := realdata.Dir(t, "vf2real")
 	genders := map[string]string{}
 	meta, err := os.ReadFile(filepath.Join(data, "meta", "identity_meta.csv"))
 	if err != nil {

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/vf2prep/vf2prep/internal/progress"
+	"github.com/vf2prep/vf2prep/internal/realdata"
 )
 
 // Embeddings of 2,925 real faces by another system, every pair of them, held against
 // scikit-learn's roc_curve. Their README says "EER about 2.1 %": 2.198 % with the lengths that
 // they come with, 2.380 % with length 1.
 func TestRealEmbeddingsEqualScikitLearn(t *testing.T) {
-	path := filepath.Join(dataDir(t, "vf2real"), "baseline", "faceapi_descriptors_float32.npy")
+	path := filepath.Join(realdata.Dir(t, "vf2real"), "baseline", "faceapi_descriptors_float32.npy")
 	for raw, want := range map[bool]float64{false: 0.0237986, true: 0.0219788} {
 		e, err := ReadEmbeddings(path, EmbeddingsOptions{Raw: raw})
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/chart"
 )
 
@@ -20,7 +21,7 @@ func (c *Comparison) write(dir string) error {
 			rows = append(rows, row{s.Split, p})
 		}
 	}
-	err := writeCSV(filepath.Join(dir, "roc.csv"), []string{"split", "threshold", "far", "tar"}, len(rows), func(i int) []string {
+	err := atomicfile.CSV(filepath.Join(dir, "roc.csv"), []string{"split", "threshold", "far", "tar"}, len(rows), func(i int) []string {
 		p := rows[i].p
 		return []string{strconv.Itoa(rows[i].split), exact(p.Threshold), exact(p.FAR), exact(p.TAR)}
 	})

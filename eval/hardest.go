@@ -1,10 +1,14 @@
 package eval
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
+)
 
 // writeHardest lists the pairs that a report shows as pictures, the hardest of each kind first.
 func writeHardest(dir string, genuine, impostor []Hard) error {
-	return writeCSV(filepath.Join(dir, "hardest.csv"), []string{"a", "b", "same", "distance"}, len(genuine)+len(impostor), func(i int) []string {
+	return atomicfile.CSV(filepath.Join(dir, "hardest.csv"), []string{"a", "b", "same", "distance"}, len(genuine)+len(impostor), func(i int) []string {
 		h, same := Hard{}, "1"
 		if i < len(genuine) {
 			h = genuine[i]

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strconv"
 
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/chart"
 )
 
@@ -17,7 +18,7 @@ const shownRows = 20
 
 func (r *Identification) write(o IdentifyOptions) error {
 	classes := o.Set.Index().Classes
-	err := writeCSV(filepath.Join(o.Out, "predictions.csv"),
+	err := atomicfile.CSV(filepath.Join(o.Out, "predictions.csv"),
 		[]string{"image", "identity", "predicted", "rank", "probability", "loss"}, len(r.Predictions), func(i int) []string {
 			p := r.Predictions[i]
 			return []string{p.Key, classes[p.Label], classes[p.Predicted], strconv.Itoa(p.Rank), decimal(p.Probability, 6), decimal(p.Loss, 6)}
@@ -25,21 +26,21 @@ func (r *Identification) write(o IdentifyOptions) error {
 	if err != nil {
 		return err
 	}
-	err = writeCSV(filepath.Join(o.Out, "identities.csv"), []string{"identity", "images", "correct", "top1"}, len(r.PerIdentity), func(i int) []string {
+	err = atomicfile.CSV(filepath.Join(o.Out, "identities.csv"), []string{"identity", "images", "correct", "top1"}, len(r.PerIdentity), func(i int) []string {
 		a := r.PerIdentity[i]
 		return []string{a.Identity, strconv.Itoa(a.N), strconv.Itoa(a.Correct), decimal(float64(a.Correct)/float64(a.N), 6)}
 	})
 	if err != nil {
 		return err
 	}
-	err = writeCSV(filepath.Join(o.Out, "confusions.csv"), []string{"identity", "taken_for", "images", "of"}, len(r.Confusions), func(i int) []string {
+	err = atomicfile.CSV(filepath.Join(o.Out, "confusions.csv"), []string{"identity", "taken_for", "images", "of"}, len(r.Confusions), func(i int) []string {
 		c := r.Confusions[i]
 		return []string{c.Identity, c.TakenFor, strconv.Itoa(c.Count), strconv.Itoa(c.Of)}
 	})
 	if err != nil {
 		return err
 	}
-	err = writeCSV(filepath.Join(o.Out, "cmc.csv"), []string{"rank", "share"}, len(r.CMC), func(i int) []string {
+	err = atomicfile.CSV(filepath.Join(o.Out, "cmc.csv"), []string{"rank", "share"}, len(r.CMC), func(i int) []string {
 		return []string{strconv.Itoa(i + 1), exact(r.CMC[i])}
 	})
 	if err != nil {

@@ -2,27 +2,14 @@ package eval
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// dataDir returns a folder of real data, or skips the test where it is absent.
-func dataDir(t *testing.T, name string) string {
-	t.Helper()
-	root := os.Getenv("VF2PREP_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	dir := filepath.Join(root, name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no real data: %v", err)
-	}
-	return dir
-}
+	"github.com/vf2prep/vf2prep/internal/realdata"
+)
 
 func TestReadPairs(t *testing.T) {
 	ann1, ann2, bob := ImageRef{"Ann", 1}, ImageRef{"Ann", 2}, ImageRef{"Bob_B", 13}
@@ -85,7 +72,7 @@ func TestReadPairsRefuses(t *testing.T) {
 }
 
 func TestOpenPairListReadsLFW(t *testing.T) {
-	p, err := OpenPairList(filepath.Join(dataDir(t, "lfw_folds1-5"), "pairs.txt"))
+	p, err := OpenPairList(filepath.Join(realdata.Dir(t, "lfw_folds1-5"), "pairs.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,27 +25,10 @@ func writeJSON(path string, v any) error {
 	})
 }
 
-// writeCSV writes a head and the rows that each yields.
-func writeCSV(path string, head []string, rows int, row func(i int) []string) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		c := csv.NewWriter(w)
-		if err := c.Write(head); err != nil {
-			return err
-		}
-		for i := range rows {
-			if err := c.Write(row(i)); err != nil {
-				return err
-			}
-		}
-		c.Flush()
-		return c.Error()
-	})
-}
-
 // writeSkipped lists what a result left out; the file exists even when that is nothing, so that
 // an old list never stays beside a new result.
 func writeSkipped(dir string, skipped []Skip) error {
-	return writeCSV(filepath.Join(dir, "skipped.csv"), []string{"item", "reason", "detail"}, len(skipped), func(i int) []string {
+	return atomicfile.CSV(filepath.Join(dir, "skipped.csv"), []string{"item", "reason", "detail"}, len(skipped), func(i int) []string {
 		return []string{skipped[i].Item, skipped[i].Reason, skipped[i].Detail}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
 )
 
 func (s *TemplateSimilarity) write(dir string) error {
@@ -24,7 +26,7 @@ func (s *TemplateSimilarity) write(dir string) error {
 		t.Rows = append(t.Rows, r)
 	}
 	sec.Tables = []Table{t}
-	err := writeCSV(filepath.Join(dir, "similarity.csv"), []string{"a", "b", "cosine", "std"}, len(rows), func(i int) []string {
+	err := atomicfile.CSV(filepath.Join(dir, "similarity.csv"), []string{"a", "b", "cosine", "std"}, len(rows), func(i int) []string {
 		a, b := rows[i].a, rows[i].b
 		std := ""
 		if !math.IsNaN(s.Std[a][b]) {
@@ -61,7 +63,7 @@ func cosineText(mean, std float64) string {
 }
 
 func (e *Enrolment) write(dir string) error {
-	err := writeCSV(filepath.Join(dir, "cmc.csv"), []string{"rank", "share"}, len(e.CMC), func(i int) []string {
+	err := atomicfile.CSV(filepath.Join(dir, "cmc.csv"), []string{"rank", "share"}, len(e.CMC), func(i int) []string {
 		return []string{strconv.Itoa(i + 1), exact(e.CMC[i])}
 	})
 	if err != nil {

@@ -6,13 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/chart"
 )
 
 // writeAll writes what all template protocols have in common, with the pairs that were left out.
 func (x *TemplateInput) writeAll(dir string, result any, left []leftPair, r Report) error {
 	n := len(x.Skips)
-	err := writeCSV(filepath.Join(dir, "skipped.csv"), []string{"item", "reason", "detail"}, n+len(left), func(i int) []string {
+	err := atomicfile.CSV(filepath.Join(dir, "skipped.csv"), []string{"item", "reason", "detail"}, n+len(left), func(i int) []string {
 		if i < n {
 			return []string{x.Skips[i].Item, x.Skips[i].Reason, x.Skips[i].Detail}
 		}

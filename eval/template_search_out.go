@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/chart"
 )
 
@@ -20,7 +21,7 @@ func (s *TemplateSearch) write(dir string) error {
 			rows = append(rows, row{g.Name, p})
 		}
 	}
-	err := writeCSV(filepath.Join(dir, "roc.csv"), []string{"gallery", "threshold", "fpir", "tpir"}, len(rows), func(i int) []string {
+	err := atomicfile.CSV(filepath.Join(dir, "roc.csv"), []string{"gallery", "threshold", "fpir", "tpir"}, len(rows), func(i int) []string {
 		p := rows[i].p
 		return []string{rows[i].name, exact(p.Threshold), exact(p.FAR), exact(p.TAR)}
 	})
@@ -33,7 +34,7 @@ func (s *TemplateSearch) write(dir string) error {
 			mean[k] += g.CMC[k] / float64(len(s.PerGallery))
 		}
 	}
-	err = writeCSV(filepath.Join(dir, "cmc.csv"), []string{"gallery", "rank", "share"}, len(s.PerGallery)*searchRanks, func(i int) []string {
+	err = atomicfile.CSV(filepath.Join(dir, "cmc.csv"), []string{"gallery", "rank", "share"}, len(s.PerGallery)*searchRanks, func(i int) []string {
 		g := s.PerGallery[i/searchRanks]
 		return []string{g.Name, strconv.Itoa(i%searchRanks + 1), exact(g.CMC[i%searchRanks])}
 	})

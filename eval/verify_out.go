@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vf2prep/vf2prep/internal/atomicfile"
 	"github.com/vf2prep/vf2prep/internal/chart"
 )
 
@@ -17,7 +18,7 @@ func (v *Verification) write(o VerifyOptions) error {
 	if err := writeHardest(o.Out, v.HardGenuine, v.HardImpostor); err != nil {
 		return err
 	}
-	err := writeCSV(filepath.Join(o.Out, "roc.csv"), []string{"threshold", "far", "tar"}, len(v.Curve), func(i int) []string {
+	err := atomicfile.CSV(filepath.Join(o.Out, "roc.csv"), []string{"threshold", "far", "tar"}, len(v.Curve), func(i int) []string {
 		p := v.Curve[i]
 		return []string{exact(p.Threshold), exact(p.FAR), exact(p.TAR)}
 	})
@@ -25,7 +26,7 @@ func (v *Verification) write(o VerifyOptions) error {
 		return err
 	}
 	if v.judgements != nil {
-		err := writeCSV(filepath.Join(o.Out, "pairs.csv"), []string{"line", "fold", "a", "b", "same", "distance", "status"}, len(v.judgements), func(i int) []string {
+		err := atomicfile.CSV(filepath.Join(o.Out, "pairs.csv"), []string{"line", "fold", "a", "b", "same", "distance", "status"}, len(v.judgements), func(i int) []string {
 			j := v.judgements[i]
 			distance, same := "", "0"
 			if j.status == used {
