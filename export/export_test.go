@@ -388,7 +388,7 @@ func TestWorkersAndStopsChangeNothing(t *testing.T) {
 
 func wholeFormat(t *testing.T, name string) bool {
 	t.Helper()
-	f, err := newFormat(&Options{To: name})
+	f, err := newFormat(&Options{To: name, Pairs: "some"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -546,6 +546,10 @@ func TestGolden(t *testing.T) {
 			exported(t, o)
 			have[fmt.Sprintf("%s of %s", name, encoding)] = files(t, o.Out)
 		}
+		o := Options{To: "insightface-bin", Shards: d.dir, Out: t.TempDir()}
+		o.Pairs, _, _ = pairsOf(t, d, 20)
+		exported(t, o)
+		have["insightface-bin of "+encoding] = files(t, o.Out)
 	}
 	const file = "testdata/golden.json"
 	if *update {

@@ -70,6 +70,9 @@ type Needs struct {
 	// bytes).
 	Whole bool
 	Per   int
+	Group int // so many samples that follow each other stay in one piece; 0: one
+	// All says that a sample that can't be read is an error instead of a reject.
+	All bool
 	// JPEG says that the format's readers expect JPEGs: the default instead of PNG.
 	JPEG bool
 }
@@ -150,6 +153,7 @@ var kinds = []kind{
 	{"tfrecord", "tf.train.Example records, described for TensorFlow Datasets", newTFRecord},
 	{"imagefolder", "a file a sample, a directory a class, for torchvision and others", newImageFolder},
 	{"npy", "plain NumPy arrays of pixels, labels, ages, genders and landmarks", newNPY},
+	{"insightface-bin", "the pairs of --pairs in one file, as InsightFace's lfw.bin", newInsightfaceBin},
 }
 
 // Formats lists what [Options.To] may say.
@@ -164,7 +168,7 @@ func Formats() (names []string) {
 func About() string {
 	var b strings.Builder
 	for _, k := range kinds {
-		fmt.Fprintf(&b, "  %-14s %s\n", k.name, k.about)
+		fmt.Fprintf(&b, "  %-16s %s\n", k.name, k.about)
 	}
 	return b.String()
 }

@@ -36,6 +36,9 @@ func TestExportSurvivesKills(t *testing.T) {
 			o = photos
 			o.To, o.Workers = "webdataset", 3
 		}
+		if o.To == "insightface-bin" {
+			o.Pairs, _, _ = pairsOf(t, d, 700)
+		}
 		if !wholeFormat(t, o.To) {
 			o.MaxCount = 20
 		}

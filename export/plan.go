@@ -30,7 +30,7 @@ type Options struct {
 	MaxBytes int64  // of a file, as far as sizes are known before; 0: DefaultMaxBytes
 	MaxCount int    // samples of a file; 0: no limit
 
-	Pairs string // file with pairs, for formats that hold pairs
+	Pairs string // file that eval.OpenPairList reads, for formats that hold pairs
 
 	Restart  bool // take away what another export left in Out
 	Workers  int  // 0: one per CPU
@@ -86,6 +86,8 @@ func (o *Options) check() error {
 		return wrong("a quality is for JPEGs that are made of shards")
 	case o.Quality < 0 || o.Quality > 100:
 		return wrong("quality %d, want 1 to 100", o.Quality)
+	case o.Pairs != "" && o.To != "insightface-bin":
+		return wrong("pairs are for insightface-bin, not for %s", o.To)
 	case !nameText.MatchString(o.Name):
 		return wrong("name %q, want a small letter, then small letters, digits and _, 64 at most", o.Name)
 	case o.MaxBytes < 1 || o.MaxCount < 0:
@@ -217,7 +219,7 @@ func (p *plan) cut(part int, plan *PartPlan) error {
 		if err != nil {
 			return err
 		}
-		if i > piece.From && (piece.bytes+size > limit || most > 0 && i-piece.From >= most) {
+		if i > piece.From && i%max(p.needs.Group, 1) == 0 && (piece.bytes+size > limit || most > 0 && i-piece.From >= most) {
 			end(i)
 		}
 		piece.bytes += size

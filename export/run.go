@@ -224,6 +224,9 @@ func (r *run) collect(ctx context.Context, order <-chan *chunk, finished chan<- 
 		}
 		for i := range c.to - c.from {
 			s := &c.slots[i]
+			if s.reject != nil && r.needs.All {
+				return fmt.Errorf("%s: %s: %s (%s); %s has to be whole", s.reject.Key, s.reject.Stage, s.reject.Reason, s.reject.Detail, r.o.To)
+			}
 			if s.reject != nil {
 				d.entry.Rejects = append(d.entry.Rejects, *s.reject)
 				r.rejected++
