@@ -50,15 +50,19 @@ type Encoder struct {
 	quant   [2]quantizer  // of luma and chroma
 	lines   [3][2][]uint8 // a pair of rows of R, G and B, extended to whole MCUs
 	strip   [3][]uint8    // a row of MCUs, Y, Cb and Cr
+	freq    [3][]forward  // its blocks, row by row
 	coded   codedBits
 	ws      workspace
-	freq    forward
 }
 
 // Append appends a JPEG of w x h pixels to dst. rgb holds the planes R, G and B, or B, G and R
 // if so told, of w*h values each, row by row. Unknown options, sides of no or more than 65,535
 // pixels and a wrong number of values are errors.
 func (e *Encoder) Append(dst []byte, rgb []uint8, w, h int, o EncodeOptions) ([]byte, error) {
+	return e.append(inForce, dst, rgb, w, h, o)
+}
+
+func (e *Encoder) append(l level, dst []byte, rgb []uint8, w, h int, o EncodeOptions) ([]byte, error) {
 	if err := o.check(len(rgb), w, h); err != nil {
 		return dst, err
 	}
@@ -81,12 +85,15 @@ func (e *Encoder) Append(dst []byte, rgb []uint8, w, h int, o EncodeOptions) ([]
 	side := 8 * factor // of an MCU
 	mcus := (w + side - 1) / side
 	stride := mcus * side
+	lanes := l.lanes()
 	for i := range e.strip {
-		size := stride * side
+		rows, blocks := side, stride/8
 		if i > 0 {
-			size = mcus * 64
+			rows, blocks = 8, mcus
 		}
-		e.strip[i] = slices.Grow(e.strip[i][:0], size)[:size]
+		// Kernels take whole vectors.
+		e.strip[i] = slices.Grow(e.strip[i][:0], rows*8*blocks+8*lanes)[:rows*8*blocks+8*lanes]
+		e.freq[i] = slices.Grow(e.freq[i][:0], rows/8*blocks+lanes)[:rows/8*blocks+lanes]
 	}
 	e.coded = codedBits{b: dst}
 	var pred [3]int32
@@ -99,8 +106,14 @@ func (e *Encoder) Append(dst []byte, rgb []uint8, w, h int, o EncodeOptions) ([]
 			}
 			for j := range 2 {
 				at := (i + j) * stride
-				convert444(e.strip[0][at:], e.strip[1][at:], e.strip[2][at:], a[0][j], a[1][j], a[2][j], stride)
+				l.convert444(e.strip[0][at:], e.strip[1][at:], e.strip[2][at:], a[0][j], a[1][j], a[2][j], stride)
 			}
+		}
+		for v := range factor {
+			l.fdcts(e.strip[0][8*v*stride:], stride, &e.ws, e.freq[0][v*stride/8:], stride/8)
+		}
+		for i := 1; i < 3; i++ {
+			l.fdcts(e.strip[i], 8*mcus, &e.ws, e.freq[i], mcus)
 		}
 		for m := range mcus {
 			e.coded.reserve(maxMCU)
@@ -111,13 +124,11 @@ func (e *Encoder) Append(dst []byte, rgb []uint8, w, h int, o EncodeOptions) ([]
 						e.coded.filler(&lumaCodes)
 						continue
 					}
-					fdct(e.strip[0][8*(v*stride+x):], stride, &e.ws, &e.freq)
-					e.coded.block(&e.freq, &e.quant[0], &lumaCodes, &pred[0])
+					e.coded.block(&e.freq[0][v*stride/8+x], &e.quant[0], &lumaCodes, &pred[0])
 				}
 			}
 			for i := 1; i < 3; i++ {
-				fdct(e.strip[i][8*m:], 8*mcus, &e.ws, &e.freq)
-				e.coded.block(&e.freq, &e.quant[1], &chromaCodes, &pred[i])
+				e.coded.block(&e.freq[i][m], &e.quant[1], &chromaCodes, &pred[i])
 			}
 		}
 	}

@@ -73,6 +73,13 @@ func fdct(pix []uint8, stride int, ws *workspace, out *forward) {
 	}
 }
 
+// fdctRow is fdct for n blocks that lie side by side.
+func fdctRow(pix []uint8, stride int, ws *workspace, out []forward, n int) {
+	for i := range n {
+		fdct(pix[8*i:], stride, ws, &out[i])
+	}
+}
+
 // quantizer holds what quantising takes, in the order of the stream where nothing else is said.
 type quantizer struct {
 	steps [64]uint8

@@ -69,6 +69,11 @@ func faithful(e *Encoder, d *Decoder, rgb []uint8, w, h int, o EncodeOptions) er
 	if err != nil {
 		return err
 	}
+	for l := portable; l <= inForce; l++ {
+		if same, err := e.append(l, nil, rgb, w, h, o); err != nil || !bytes.Equal(same, b) {
+			return fmt.Errorf("%v: other bytes, %v", l, err)
+		}
+	}
 	p, err := d.Whole(b, w, h)
 	if err != nil {
 		return err
@@ -366,4 +371,54 @@ func FuzzEncoder(f *testing.F) {
 			t.Errorf("%dx%d, %+v: %v", w, h, o, err)
 		}
 	})
+}
+
+// Every level makes the same coefficients of any samples, and the same colours.
+func TestVectorEncoder(t *testing.T) {
+	levels := fast(t)
+	r := random(5)
+	var ws workspace
+	for i := range 3000 {
+		n := 1 + r.below(9)
+		stride := 8 * n
+		pix := scene(&r, stride, 8, i%4)[:8*stride]
+		if i%5 == 0 { // extremes in the patterns of the basis
+			a, b := r.below(64), r.below(64)
+			for j := range pix {
+				pix[j] = uint8(255 * ((j*a/8 ^ j/stride*b/8) & 1))
+			}
+		}
+		want := make([]forward, n)
+		portable.fdcts(pix, stride, &ws, want, n)
+		for _, l := range levels {
+			have := make([]forward, n+l.lanes())
+			l.fdcts(append(slices.Clone(pix), make([]uint8, 8*l.lanes())...), stride, &ws, have, n)
+			if !slices.Equal(have[:n], want) {
+				t.Fatalf("%v: %d blocks, kind %d: other coefficients", l, n, i%4)
+			}
+		}
+	}
+	var all [3][]uint8 // R, G, B
+	for red := 0; red < 256; red += 3 {
+		for green := range 256 {
+			for blue := 0; blue < 256; blue += 5 {
+				all[0], all[1], all[2] = append(all[0], uint8(red)), append(all[1], uint8(green)), append(all[2], uint8(blue))
+			}
+		}
+	}
+	for _, n := range []int{8, 16, 24, len(all[0]) &^ 7} {
+		var want, have [3][]uint8
+		for i := range 3 {
+			want[i], have[i] = make([]uint8, n), make([]uint8, n)
+		}
+		portable.convert444(want[0], want[1], want[2], all[0], all[1], all[2], n)
+		for _, l := range levels {
+			l.convert444(have[0], have[1], have[2], all[0], all[1], all[2], n)
+			for i := range 3 {
+				if !slices.Equal(want[i], have[i]) {
+					t.Errorf("%v: component %d of %d pixels differs", l, i, n)
+				}
+			}
+		}
+	}
 }

@@ -30,6 +30,35 @@ func fastIDCT(l level, c []int16, pix []uint8, to *[maxLanes]target) {
 	}
 }
 
+// convert444 is the function of that name, of the level.
+func (l level) convert444(y, cb, cr, r, g, b []uint8, n int) {
+	fast := 0
+	if l != portable {
+		fast = n &^ 15
+	}
+	if fast > 0 {
+		_, _, _, _, _, _ = y[fast-1], cb[fast-1], cr[fast-1], r[fast-1], g[fast-1], b[fast-1]
+		convert444AVX2(&y[0], &cb[0], &cr[0], &r[0], &g[0], &b[0], fast)
+	}
+	convert444(y[fast:], cb[fast:], cr[fast:], r[fast:], g[fast:], b[fast:], n-fast)
+}
+
+// fdcts is fdct for n blocks that lie side by side. What is behind them, up to whole vectors, is read and
+// written too.
+func (l level) fdcts(pix []uint8, stride int, ws *workspace, out []forward, n int) {
+	if l == portable {
+		fdctRow(pix, stride, ws, out, n)
+		return
+	}
+	n = (n + l.lanes() - 1) &^ (l.lanes() - 1)
+	_, _ = pix[7*stride+8*n-1], out[n-1]
+	if l == avx512 {
+		fdctAVX512(&pix[0], stride, &out[0][0], n)
+	} else {
+		fdctAVX2(&pix[0], stride, &out[0][0], n)
+	}
+}
+
 // Where assembly finds fields: a constant beyond its type is an error.
 const (
 	_ = -unsafe.Offsetof(huffman{}.fast)

@@ -9,10 +9,25 @@ package jpeg
 //go:noescape
 func idctAVX2(c *int16, pix *uint8, to *[4][2]int)
 
+// fdctAVX2 is fdct for n blocks, a multiple of 2, that lie side by side.
+//
+//go:noescape
+func fdctAVX2(pix *uint8, stride int, out *byte, n int)
+
 // idctAVX512 writes the samples of 4 blocks to where to says, and clears their coefficients.
 //
 //go:noescape
 func idctAVX512(c *int16, pix *uint8, to *[4][2]int)
+
+// fdctAVX512 is fdct for n blocks, a multiple of 4, that lie side by side.
+//
+//go:noescape
+func fdctAVX512(pix *uint8, stride int, out *byte, n int)
+
+// convert444AVX2 is convert444 for n pixels, a multiple of 16.
+//
+//go:noescape
+func convert444AVX2(y *uint8, cb *uint8, cr *uint8, red *uint8, green *uint8, blue *uint8, n int)
 
 // decodeBlocks is bits.block for n blocks of a unit, at these places behind c.
 //

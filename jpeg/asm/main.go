@@ -14,7 +14,9 @@ func main() {
 	ConstraintExpr("amd64")
 	for _, v := range []vector{{2, "AVX2"}, {4, "AVX512"}} {
 		v.idct()
+		v.fdct()
 	}
+	colors()
 	decodeBlocks()
 	skipBlocks()
 	Generate()
