@@ -13,11 +13,30 @@ func Dir(t testing.TB, name string) string {
 	t.Helper()
 	root := os.Getenv("VF2PREP_DATA")
 	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data") // from a package's directory
+		root = filepath.Join(module(t), "..", "shared", "data")
 	}
 	dir := filepath.Join(root, name)
 	if _, err := os.Stat(dir); err != nil {
 		t.Skipf("no real data: %v", err)
 	}
 	return dir
+}
+
+// module returns the directory of go.mod, above that of the package that is tested.
+func module(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if up := filepath.Dir(dir); up != dir {
+			dir = up
+			continue
+		}
+		t.Fatal("no go.mod above the test")
+	}
 }
