@@ -11,7 +11,7 @@ python=${PYTHON:-$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo pyth
 if ! cmp -s pyproject.toml .venv/pyproject.toml; then
 	rm -rf .venv
 	"$python" -m venv --system-site-packages .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[test,jpeg,fast]' 'safetensors>=0.4'
+	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[test,jpeg,fast]' 'safetensors>=0.4' 'crc32c>=2.3'
 	cp pyproject.toml .venv/
 fi
 exec .venv/bin/python -m pytest -q -rs "$@"
