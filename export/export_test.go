@@ -56,6 +56,8 @@ var readers = map[string]func(t *testing.T, dir, part string) []got{
 	"tfrecord":    readTFRecord,
 	"imagefolder": readImageFolder,
 	"npy":         readNPY,
+
+	"mxnet-rec plain": func(t *testing.T, dir, part string) []got { return readRec(t, filepath.Join(dir, part), 0) },
 }
 
 func sorted(t *testing.T, pattern string) []string {
@@ -303,7 +305,7 @@ func TestEverySampleComesBack(t *testing.T) {
 					t.Fatalf("%v: %+v", set, s)
 				}
 				how := set.image
-				if how == "" && set.encoding == shard.JPEG {
+				if how == "" && (set.encoding == shard.JPEG || needsOf(t, name).JPEG) {
 					how = JPEG
 				}
 				if set.encoding == shard.JPEG && (name == "npy" || how == PNG) {
@@ -386,13 +388,17 @@ func TestWorkersAndStopsChangeNothing(t *testing.T) {
 	}
 }
 
-func wholeFormat(t *testing.T, name string) bool {
+func wholeFormat(t *testing.T, name string) bool { return needsOf(t, name).Whole }
+
+func needsOf(t *testing.T, name string) Needs {
 	t.Helper()
-	f, err := newFormat(&Options{To: name, Pairs: "some"})
+	o := &Options{Pairs: "some"}
+	o.kind(name)
+	f, err := newFormat(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f.Needs().Whole
+	return f.Needs()
 }
 
 // stopper cancels after so many samples.
@@ -428,7 +434,11 @@ func TestDamagedSampleIsARejection(t *testing.T) {
 			key := d.samples["train"][gone].Key
 			d.samples["train"] = slices.Delete(d.samples["train"], gone, gone+1)
 			out := t.TempDir()
-			s := exported(t, Options{To: name, Shards: d.dir, Out: out})
+			o := Options{To: name, Shards: d.dir, Out: out}
+			if needsOf(t, name).JPEG {
+				o.Image = PNG
+			}
+			s := exported(t, o)
 			if s.Samples != 49 || s.Rejected != 1 || s.Reasons["read: damaged sample"] != 1 {
 				t.Errorf("%+v", s)
 			}
@@ -550,6 +560,10 @@ func TestGolden(t *testing.T) {
 		o.Pairs, _, _ = pairsOf(t, d, 20)
 		exported(t, o)
 		have["insightface-bin of "+encoding] = files(t, o.Out)
+		d = drawMany(t, "rgb", encoding, strange, []int{23, 18}, labelled)
+		o = Options{To: "mxnet-rec", Shards: d.dir, Out: t.TempDir()}
+		exported(t, o)
+		have["mxnet-rec of "+encoding] = files(t, o.Out)
 	}
 	const file = "testdata/golden.json"
 	if *update {

@@ -112,6 +112,7 @@ type Piece struct {
 	// Before is how many samples the part's pieces before this one hold: From less the rejects. It is
 	// known for formats that need a part to be one file.
 	Before int
+	Gone   []int // places in the part of samples of pieces before this one that were rejected, likewise
 
 	part  int // which of the set's parts
 	bytes int64
@@ -153,6 +154,7 @@ var kinds = []kind{
 	{"tfrecord", "tf.train.Example records, described for TensorFlow Datasets", newTFRecord},
 	{"imagefolder", "a file a sample, a directory a class, for torchvision and others", newImageFolder},
 	{"npy", "plain NumPy arrays of pixels, labels, ages, genders and landmarks", newNPY},
+	{"mxnet-rec", "MXNet's record files, as InsightFace's data sets or --plain, for DALI and others", newMXNet},
 	{"insightface-bin", "the pairs of --pairs in one file, as InsightFace's lfw.bin", newInsightfaceBin},
 }
 

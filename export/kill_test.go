@@ -24,7 +24,7 @@ func TestExportSurvivesKills(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := drawMany(t, "bgr", shard.Raw, strange, []int{400, 300})
+	d := drawMany(t, "bgr", shard.Raw, strange, []int{400, 300}, labelled)
 	photos := photographed(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

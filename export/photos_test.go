@@ -114,10 +114,10 @@ func TestPhotosByteForByte(t *testing.T) {
 // Photos go into every format but those that want samples of one size.
 func TestPhotosInOtherFormats(t *testing.T) {
 	o := photographed(t)
-	for _, name := range Formats() {
+	for _, name := range append(Formats(), "mxnet-rec plain") {
 		o.To, o.Out = name, t.TempDir()
 		s, err := try(context.Background(), o)
-		if name == "npy" || name == "insightface-bin" {
+		if name == "npy" || name == "insightface-bin" || name == "mxnet-rec" {
 			if !errors.Is(err, ErrOption) {
 				t.Errorf("%s: %v, want %v", name, err, ErrOption)
 			}

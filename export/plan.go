@@ -30,6 +30,7 @@ type Options struct {
 	MaxBytes int64  // of a file, as far as sizes are known before; 0: DefaultMaxBytes
 	MaxCount int    // samples of a file; 0: no limit
 
+	Plain bool   // of mxnet-rec: labels without InsightFace's records of identities
 	Pairs string // file that eval.OpenPairList reads, for formats that hold pairs
 
 	Restart  bool // take away what another export left in Out
@@ -86,6 +87,8 @@ func (o *Options) check() error {
 		return wrong("a quality is for JPEGs that are made of shards")
 	case o.Quality < 0 || o.Quality > 100:
 		return wrong("quality %d, want 1 to 100", o.Quality)
+	case o.Plain && o.To != "mxnet-rec":
+		return wrong("plain is a kind of mxnet-rec, not of %s", o.To)
 	case o.Pairs != "" && o.To != "insightface-bin":
 		return wrong("pairs are for insightface-bin, not for %s", o.To)
 	case !nameText.MatchString(o.Name):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +34,7 @@ type entry struct {
 	I       int            `json:"piece"`
 	Samples int            `json:"samples"`
 	Rejects []shard.Reject `json:"rejects,omitempty"`
+	Gone    []int          `json:"gone,omitempty"` // their places in the part
 	Files   []FileInfo     `json:"files,omitempty"`
 	Spans   []spanSize     `json:"spans,omitempty"` // files that later pieces go on with
 
@@ -59,6 +61,16 @@ type run struct {
 	rejected int
 }
 
+// written is what became of a part's samples so far.
+type written struct {
+	samples int
+	gone    []int
+}
+
+func (w written) and(e entry) written {
+	return written{w.samples + e.Samples, append(slices.Clip(w.gone), e.Gone...)}
+}
+
 type pieceID struct {
 	part string
 	i    int
@@ -69,12 +81,12 @@ func (r *run) write(ctx context.Context) error {
 	var todo []*Piece
 	for i := range r.set.Parts {
 		pieces := r.set.Parts[i].Pieces
-		before := 0
+		var before written
 		for j := range pieces {
 			p := &pieces[j]
-			p.Before = before
+			p.Before, p.Gone = before.samples, before.gone
 			if e, ok := r.past[pieceID{p.Part, p.I}]; ok {
-				before += e.Samples
+				before = before.and(e)
 				r.progress.Add(int64(p.To - p.From))
 				continue
 			}
@@ -197,7 +209,7 @@ func (r *run) collect(ctx context.Context, order <-chan *chunk, finished chan<- 
 			d.out.abandon()
 		}
 	}()
-	before := map[string]int{}
+	before := map[string]written{}
 	for c := range order {
 		select {
 		case <-c.done:
@@ -210,7 +222,7 @@ func (r *run) collect(ctx context.Context, order <-chan *chunk, finished chan<- 
 		p := c.piece
 		if c.from == p.From {
 			if n, ok := before[p.Part]; ok {
-				p.Before = n
+				p.Before, p.Gone = n.samples, n.gone
 			}
 			d = &done{piece: p, entry: entry{Part: p.Part, I: p.I}, out: &Output{dir: r.o.Out, spans: r.spans}}
 			if r.loose != nil {
@@ -229,6 +241,7 @@ func (r *run) collect(ctx context.Context, order <-chan *chunk, finished chan<- 
 			}
 			if s.reject != nil {
 				d.entry.Rejects = append(d.entry.Rejects, *s.reject)
+				d.entry.Gone = append(d.entry.Gone, c.from+i)
 				r.rejected++
 				r.progress.Note(fmt.Sprintf("%d rejected", r.rejected))
 				continue
@@ -245,7 +258,7 @@ func (r *run) collect(ctx context.Context, order <-chan *chunk, finished chan<- 
 		r.progress.Add(int64(c.to - c.from))
 		r.each(c, r.src.Forget)
 		if c.last {
-			before[p.Part] = p.Before + d.entry.Samples
+			before[p.Part] = written{p.Before, p.Gone}.and(d.entry)
 			if err := r.closePiece(d, w); err != nil {
 				return err
 			}

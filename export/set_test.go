@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/vf2prep/vf2prep/internal/digest"
@@ -55,7 +56,11 @@ type drawn struct {
 	classes []string
 	samples map[string][]shard.Sample // by part; Data is R, G, B whatever the set's channels
 	stored  map[string][][]byte       // of encoding jpeg
+
+	labelled bool // all samples
 }
+
+func labelled(d *drawn) { d.labelled = true }
 
 // strange are identities that nobody should make paths of unseen.
 var strange = []string{"n000002", "a.b", "Zoë", "..", "CON", "n/o"}
@@ -67,9 +72,12 @@ func draw(t testing.TB, channels, encoding string, classes []string) *drawn {
 }
 
 // drawMany is draw with so many samples in each shard of train.
-func drawMany(t testing.TB, channels, encoding string, classes []string, train []int) *drawn {
+func drawMany(t testing.TB, channels, encoding string, classes []string, train []int, how ...func(*drawn)) *drawn {
 	t.Helper()
 	d := &drawn{dir: t.TempDir(), shape: shard.Shape{3, 12, 10}, classes: classes, samples: map[string][]shard.Sample{}, stored: map[string][][]byte{}}
+	for _, f := range how {
+		f(d)
+	}
 	x := shard.Index{
 		Shape: d.shape, Channels: channels, Encoding: encoding, Recipe: "drawn", RecipeText: json.RawMessage("{}"), RecipeDigest: "r", Manifest: "m",
 		Split: "s", Build: "b " + channels + encoding, Seed: 1, Classes: classes, Parts: map[string]shard.PartIndex{}, Files: map[string]string{},
@@ -131,7 +139,7 @@ func (d *drawn) sample(part string, i int) shard.Sample {
 	if part == "val" {
 		s.Key = fmt.Sprintf("%s/%04d_02", d.classes[c], i+1)
 	}
-	if i%7 == 3 {
+	if i%7 == 3 && !d.labelled {
 		s.Label, s.Age = -1, float32(math.NaN())
 	}
 	for p := range s.Landmarks {
@@ -173,12 +181,20 @@ func exported(t testing.TB, o Options) *Summary {
 }
 
 func try(ctx context.Context, o Options) (*Summary, error) {
+	o.kind(o.To)
 	x, err := Open(o)
 	if err != nil {
 		return nil, err
 	}
 	defer x.Close()
 	return x.Run(ctx)
+}
+
+// kind sets the format by its name, which may have "plain" behind it.
+func (o *Options) kind(name string) {
+	var more string
+	o.To, more, _ = strings.Cut(name, " ")
+	o.Plain = more == "plain"
 }
 
 // files returns the digest of every file below dir, by its name.

@@ -42,6 +42,7 @@ Examples:
 			&cli.StringFlag{Name: "image", Usage: "png or jpeg (default: png, but jpeg where the samples are JPEGs)"},
 			&cli.IntFlag{Name: "quality", Usage: fmt.Sprintf("of JPEGs that are made, 1 to 100 (default: %d)", export.DefaultQuality)},
 			&cli.StringFlag{Name: "name", Value: export.DefaultName, Usage: "of the data set, where the format asks for one"},
+			&cli.BoolFlag{Name: "plain", Usage: "of mxnet-rec: a label a record, in the shards' order, without InsightFace's records of identities"},
 			&cli.StringFlag{Name: "pairs", Usage: "for insightface-bin: a `FILE` of pairs as eval verify reads them (LFW's pairs.txt, a CSV)"},
 			&cli.StringFlag{Name: "max-bytes", Value: "256MiB", Usage: "most of a file, such as 1GiB; of JPEGs that are made about that"},
 			&cli.IntFlag{Name: "max-count", Usage: "most samples of a file; 0: no limit"},
@@ -58,7 +59,7 @@ func (e *env) exportOptions(c *cli.Context) (export.Options, error) {
 	o := export.Options{
 		To: c.String("to"), Out: c.String("out"), Shards: c.String("shards"),
 		Manifest: c.String("manifest"), Split: c.String("split"), Root: c.String("root"), Seed: c.Uint64("seed"),
-		Image: c.String("image"), Quality: c.Int("quality"), Name: c.String("name"), Pairs: c.String("pairs"), MaxCount: c.Int("max-count"),
+		Image: c.String("image"), Quality: c.Int("quality"), Name: c.String("name"), Pairs: c.String("pairs"), Plain: c.Bool("plain"), MaxCount: c.Int("max-count"),
 		Restart: c.Bool("restart"), Workers: c.Int("workers"), Progress: e.progress(c),
 	}
 	if c.IsSet("seed") && o.Shards != "" {
