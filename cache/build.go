@@ -311,7 +311,7 @@ func (b *build) make(ctx context.Context, todo []*shardPlan) (err error) {
 func (b *build) finish() error {
 	p := b.plan
 	x := shard.Index{
-		Shape: p.Shape, Channels: p.o.Recipe.Channels, Encoding: p.o.Recipe.Encoding, Recipe: p.Recipe, RecipeText: p.o.Recipe.text(),
+		Shape: p.Shape, Channels: p.o.Recipe.Channels, Encoding: p.o.Recipe.Encoding, Recipe: p.Recipe, RecipeText: p.o.Recipe.Text(),
 		RecipeDigest: p.o.Recipe.Digest(), Manifest: p.manifest, Split: p.split.Digest, Build: p.Digest,
 		Seed: p.o.Seed, ShardSize: p.o.ShardSize, Classes: p.o.Tombstones.Classes(p.split.Classes), Parts: map[string]shard.PartIndex{}, Files: map[string]string{},
 	}
@@ -508,7 +508,7 @@ func (b *build) writer(s *shardPlan, pixels []byte) (*shard.Writer, error) {
 	p := b.plan
 	w, err := shard.NewWriter(p.o.Out, s.part.Part, s.i, s.part.Shards, p.Shape, s.planned(), map[string]string{
 		"build": p.Digest, "manifest": p.manifest, "split": p.split.Digest, "recipe": p.Recipe,
-		"recipe_digest": p.o.Recipe.Digest(), "recipe_text": string(p.o.Recipe.text()), "channels": p.o.Recipe.Channels,
+		"recipe_digest": p.o.Recipe.Digest(), "recipe_text": string(p.o.Recipe.Text()), "channels": p.o.Recipe.Channels,
 		"seed": fmt.Sprint(p.o.Seed), "shard_size": fmt.Sprint(p.o.ShardSize),
 	})
 	if err != nil {

@@ -148,7 +148,7 @@ func TestRecipes(t *testing.T) {
 	seen := map[string]bool{}
 	for _, n := range Recipes() {
 		r := recipe(t, n)
-		back, err := ParseRecipe(r.text())
+		back, err := ParseRecipe(r.Text())
 		if err != nil || *back != *r {
 			t.Errorf("%s reads back as %+v, %v", n, back, err)
 		}

@@ -203,8 +203,8 @@ func (r *Recipe) check() error {
 	return errors.Join(errs...)
 }
 
-// text is the recipe as index.json keeps it.
-func (r *Recipe) text() []byte {
+// Text is the recipe as index.json keeps it.
+func (r *Recipe) Text() []byte {
 	said := *r
 	if said.Encoding == shard.Raw { // as recipes said it when there was no other
 		said.Encoding = ""
@@ -220,7 +220,7 @@ func (r *Recipe) text() []byte {
 }
 
 // Digest names the recipe by all that it says and by the decoder.
-func (r *Recipe) Digest() string { return digest.Bytes(r.text()) }
+func (r *Recipe) Digest() string { return digest.Bytes(r.Text()) }
 
 // ParseRecipe reads a recipe from a shard set's index. The error names a decoder that is not
 // this program's, since it would make other pixels.

@@ -52,19 +52,6 @@ Examples:
 	}
 }
 
-// namesLast moves the names that stand between "curate forget" and its flags behind them, where the flag
-// library wants them.
-func namesLast(args []string) []string {
-	if len(args) < 4 || args[1] != "curate" || args[2] != "forget" {
-		return args
-	}
-	flags := 3
-	for flags < len(args) && !strings.HasPrefix(args[flags], "-") {
-		flags++
-	}
-	return slices.Concat(args[:3], args[flags:], args[3:flags])
-}
-
 func (e *env) curateForget(c *cli.Context) error {
 	o := curate.ForgetOptions{
 		What: c.Args().Slice(), Why: c.String("why"), Date: c.String("date"), Tombstones: c.String("tombstones"),

@@ -69,6 +69,7 @@ func (e *env) commands() []*cli.Command {
 		e.splitCommand(),
 		e.cacheCommand(),
 		e.exportCommand(),
+		e.importCommand(),
 		e.augmentCommand(),
 		e.trainCommand(),
 		e.runsCommand(),

@@ -18,6 +18,9 @@ func (d *Damage) Error() string { return fmt.Sprintf("at byte %d: %s", d.Offset,
 // Reader reads a file's records in order. Nothing in the file is believed: memory never grows beyond the
 // largest record that is asked for.
 type Reader struct {
+	// Block is how many bytes of the file are read at once, as long as no record is longer.
+	Block int
+
 	r     io.ReaderAt
 	size  int64
 	most  int // bytes of a record
@@ -27,11 +30,11 @@ type Reader struct {
 	long  []byte // a record that is longer than a block, or in parts
 }
 
-const blockSize = 1 << 20
+const blockSize = 1 << 20 // where nothing else is said: for reading from one end to the other
 
 // NewReader reads size bytes of r. Records of more than most bytes are damage.
 func NewReader(r io.ReaderAt, size int64, most int) *Reader {
-	return &Reader{r: r, size: size, most: min(most, MaxRecord)}
+	return &Reader{Block: blockSize, r: r, size: size, most: min(most, MaxRecord)}
 }
 
 // Resume goes on at a record's offset.
@@ -59,7 +62,7 @@ func (r *Reader) Next() (record []byte, offset int64, err error) {
 // bytes returns n bytes at an offset; the file has them.
 func (r *Reader) bytes(at int64, n int) ([]byte, error) {
 	if at < r.start || at+int64(n) > r.start+int64(len(r.block)) {
-		want := min(max(int64(n), blockSize), r.size-at)
+		want := min(max(int64(n), int64(r.Block)), r.size-at)
 		if int64(cap(r.block)) < want {
 			r.block = make([]byte, want)
 		}

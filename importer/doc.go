@@ -1,0 +1,2 @@
+// Package importer makes shard sets of what other programs wrote.
+package importer
