@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -96,7 +95,7 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 	}
 	r := recordio.NewReader(f, size, maxRecord)
 	var labels []float32
-	identities := int64(math.MaxInt64) // where InsightFace's records of identities begin
+	ranges := false // there are records of identities, or may be
 	report.Start(size, "read "+filepath.Base(f.Name()))
 	defer report.Done()
 	for ; ; s.records++ {
@@ -116,6 +115,7 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 		sum.Write(record)
 		var damage *recordio.Damage
 		if errors.As(err, &damage) {
+			ranges = ranges || s.records == 0
 			if err := s.reject(at, "", "damaged record", damage.Reason); err != nil {
 				return nil, err
 			}
@@ -132,13 +132,13 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 			}
 			continue
 		}
-		if len(image) == 0 && h.Array && len(labels) == 2 {
-			if s.records == 0 && labels[0] >= 1 && labels[1] >= labels[0] {
-				identities = int64(labels[0])
-				continue
+		// InsightFace's first record, and those of identities, have a range of records and no image. An image's second
+		// label is 0 or 1.
+		if len(image) == 0 && h.Array && len(labels) == 2 && labels[0] >= 1 && labels[1] >= labels[0] {
+			if s.records == 0 {
+				ranges = true
 			}
-			// Damage before may have made one record of some, or some of one.
-			if int64(s.records+len(s.rejects)) >= identities {
+			if ranges && labels[1] > 1 {
 				continue
 			}
 		}
