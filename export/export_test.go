@@ -56,6 +56,7 @@ var readers = map[string]func(t *testing.T, dir, part string) []got{
 	"tfrecord":    readTFRecord,
 	"imagefolder": readImageFolder,
 	"npy":         readNPY,
+	"parquet-hf":  readParquetHF,
 }
 
 func sorted(t *testing.T, pattern string) []string {
