@@ -2,7 +2,9 @@ package export
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -205,6 +207,15 @@ func TestParquetCard(t *testing.T) {
 	}
 	if f := hfClasses("label", []string{"a", "b", "a"}); !strings.Contains(f.json, "int64") {
 		t.Errorf("equal names: %+v", f)
+	}
+}
+
+// Files that would have too many row groups are refused before anything is written.
+func TestParquetFileTooLarge(t *testing.T) {
+	d := draw(t, "rgb", shard.Raw, strange)
+	_, err := try(context.Background(), Options{To: "parquet-hf", Shards: d.dir, Out: t.TempDir(), MaxBytes: 1 << 40})
+	if !errors.Is(err, ErrOption) {
+		t.Errorf("1 TiB a file: %v, want %v", err, ErrOption)
 	}
 }
 

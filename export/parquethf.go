@@ -38,6 +38,9 @@ func (*parquetHF) Needs() Needs { return Needs{Beside: 512} }
 // Dirs returns the directory of the Parquet files.
 func (*parquetHF) Dirs() []string { return []string{"data"} }
 
+// hfMaxBytes is the most of a file.
+const hfMaxBytes = 256 << 30
+
 // hfFeature is a column as Hugging Face's Features name it.
 type hfFeature struct {
 	name       string
@@ -46,6 +49,10 @@ type hfFeature struct {
 
 func (h *parquetHF) Begin(set *Set) error {
 	h.set = set
+	// Parquet counts row groups with 16 bits; that is twice what this many bytes take.
+	if set.Options.MaxBytes > hfMaxBytes {
+		return fmt.Errorf("files of %d bytes, parquet-hf has %d at most: %w", set.Options.MaxBytes, int64(hfMaxBytes), ErrOption)
+	}
 	splits := map[string]string{}
 	for _, p := range set.Parts {
 		name := hfSplit(p.Name)
