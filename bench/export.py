@@ -12,7 +12,8 @@ from replicate import replicate
 REPEAT = int(os.environ.get("REPEAT") or 10)  # copies of the tree
 PEER = h.BENCH / "peers" / "exportpeer.py"
 TF = h.BENCH / ".venv-tf" / "bin" / "python"
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
+HF = h.BENCH / ".venv-hf" / "bin" / "python"
+QUIET = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
 # What is written: format, shard set, and more of vf2prep's flags.
 TASKS = {
     "WebDataset, PNG": ("webdataset", "raw", ()),
@@ -20,6 +21,8 @@ TASKS = {
     "WebDataset, JPEGs as they are": ("webdataset", "jpeg", ()),
     "TFRecord, PNG": ("tfrecord", "raw", ()),
     "TFRecord, JPEGs as they are": ("tfrecord", "jpeg", ()),
+    "Hugging Face's Parquet, PNG": ("parquet-hf", "raw", ()),
+    "Hugging Face's Parquet, JPEGs as they are": ("parquet-hf", "jpeg", ()),
     "ImageFolder, PNG": ("imagefolder", "raw", ()),
     "ImageFolder, JPEGs as they are": ("imagefolder", "jpeg", ()),
     "NumPy arrays": ("npy", "raw", ()),
@@ -31,6 +34,11 @@ THEIRS = {
     "WebDataset, JPEGs as they are": {"ShardWriter": (h.TORCH, "webdataset:copy")},
     "TFRecord, PNG": {"TFRecordWriter + tf.io.encode_png": (TF, "tfrecord:tensorflow-png")},
     "TFRecord, JPEGs as they are": {"TFRecordWriter": (TF, "tfrecord:copy")},
+    "Hugging Face's Parquet, PNG": {
+        "datasets + Pillow": (HF, "datasets:pillow-png"), "ParquetWriter + Pillow": (HF, "parquet:pillow-png"),
+        "ParquetWriter + OpenCV": (HF, "parquet:opencv-png"),
+    },
+    "Hugging Face's Parquet, JPEGs as they are": {"datasets": (HF, "datasets:copy"), "ParquetWriter": (HF, "parquet:copy")},
     "ImageFolder, PNG": {"Pillow": (h.PEERS, "imagefolder:pillow-png"), "OpenCV": (h.PEERS, "imagefolder:opencv-png")},
     "ImageFolder, JPEGs as they are": {"open, write": (h.PEERS, "imagefolder:copy")},
     "NumPy arrays": {"open_memmap": (h.PEERS, "npy")},
@@ -136,7 +144,8 @@ def main():
     text = ["# Export: samples of 112x112 to the formats of other programs\n", f"    {h.command('bench-export')}\n",
             h.machine("; ".join([h.versions(h.PEERS, "numpy", "pillow", "opencv-python-headless"),
                                  h.versions(h.TORCH, "webdataset", "opencv-python-headless", "pillow"),
-                                 h.versions(TF, "tensorflow_cpu") if TF.exists() else "no TensorFlow"]))
+                                 h.versions(TF, "tensorflow_cpu") if TF.exists() else "no TensorFlow",
+                                 h.versions(HF, "datasets", "pyarrow", "pillow", "opencv-python-headless") if HF.exists() else "no datasets"]))
             + f"- data: {h.DATA.name}, {samples:,} aligned samples ({REPEAT} copies); medians of {h.ROUNDS} interleaved rounds\n"
             + f"- the disk takes {written:,.0f} MB/s; vf2prep reads and checks shards, hashes what it writes (SHA-256) and syncs it;"
             + " the peers have their samples in memory and leave writing to the system\n",

@@ -75,7 +75,7 @@ func clean(dir string) (was bool, err error) {
 	if err := sweep(root); err != nil {
 		return true, err
 	}
-	for _, name := range []string{RejectsName, journalName, IndexName} { // the index last: it says what is whose
+	for _, name := range []string{CroissantName, RejectsName, journalName, IndexName} { // the index last: it says what is whose
 		if err := remove(name); err != nil {
 			return true, err
 		}

@@ -1,5 +1,6 @@
 // Package export writes a shard set, or the photos of a split, in the formats of other programs:
-// WebDataset's tar archives, TensorFlow's record files, folders of images, plain arrays.
+// WebDataset's tar archives, TensorFlow's record files, Parquet for Hugging Face, folders of images,
+// plain arrays. [Describe] describes the outcome as Croissant.
 //
 // A [Format] knows how one sample's bytes look and how files begin and end. All else is done here,
 // the same for every format: which samples go into which file is planned before the first byte is

@@ -56,6 +56,7 @@ var readers = map[string]func(t *testing.T, dir, part string) []got{
 	"tfrecord":    readTFRecord,
 	"imagefolder": readImageFolder,
 	"npy":         readNPY,
+	"parquet-hf":  readParquetHF,
 
 	"mxnet-rec plain": func(t *testing.T, dir, part string) []got { return readRec(t, filepath.Join(dir, part), 0) },
 }

@@ -152,6 +152,7 @@ type kind struct {
 var kinds = []kind{
 	{"webdataset", "tar archives, key.png, key.cls and key.json a sample", newWebDataset},
 	{"tfrecord", "tf.train.Example records, described for TensorFlow Datasets", newTFRecord},
+	{"parquet-hf", "Parquet with a dataset card, for Hugging Face's datasets and Hub", newParquetHF},
 	{"imagefolder", "a file a sample, a directory a class, for torchvision and others", newImageFolder},
 	{"npy", "plain NumPy arrays of pixels, labels, ages, genders and landmarks", newNPY},
 	{"mxnet-rec", "MXNet's record files, as InsightFace's data sets or --plain, for DALI and others", newMXNet},

@@ -13,6 +13,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte(`{"format":"vf2prep.export/1","complete":true,"files":[{"name":"../outside"}],"directories":["d"]}`))
 	f.Add([]byte(`{"format":"vf2prep.export/1","directories":["..","../outside","."]}`))
 	f.Add([]byte(`{"format":"vf2prep.export/9"}`))
+	f.Add([]byte(`{"format":"vf2prep.export/1","complete":true,"to":"parquet-hf","parts":[{"part":"(","planned":1}],"classes":["a"]}`))
 	f.Add([]byte(`[`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		base := t.TempDir()
@@ -29,6 +30,9 @@ func FuzzIndex(f *testing.F) {
 			t.Fatal(err)
 		}
 		_, readErr := ReadIndex(dir)
+		if _, err := Describe(DescribeOptions{Dir: dir}); err == nil && readErr != nil {
+			t.Errorf("ReadIndex: %v, and yet described", readErr)
+		}
 		was, err := clean(dir)
 		if (readErr == nil) != was && err == nil {
 			t.Errorf("ReadIndex: %v, clean: %v %v", readErr, was, err)

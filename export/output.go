@@ -84,7 +84,7 @@ func localName(name string) error {
 		return fmt.Errorf("%q is no name for a file of an export", name)
 	}
 	switch name {
-	case IndexName, RejectsName, journalName, lockName:
+	case IndexName, RejectsName, CroissantName, journalName, lockName:
 		return fmt.Errorf("%q is a file that every export has", name)
 	}
 	return nil

@@ -22,8 +22,8 @@ WORK = HERE / ".work"
 PYTHON = os.environ.get("PYTHON") or ("/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable)
 TIMEOUT = 1800  # seconds that a check may take
 
-# Checks that read the shard set itself; all others are of an export.
-OF_THE_SET = ("safetensors", "vf2shards", "torchvision")
+# Checks that read the shard set itself, or make exports of it themselves; all others are of an export.
+OF_THE_SET = ("safetensors", "vf2shards", "torchvision", "croissant")
 # Checks for which one set is enough, because they train.
 ONE_SET = ("torchvision",)
 # Tests in Go that start a Python: name, package, tests, the variable that names the Python.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -26,13 +27,17 @@ An export that was stopped or killed goes on where it was when the command is ru
 complete one, it reads every file and holds it against export.json. Samples that are damaged are
 listed in rejects.csv; more than --max-rejects of them make exit code 3.
 
+--to croissant describes a complete export, --of DIR, in DIR/croissant.json (Croissant 1.0): files with
+their digests, splits, classes and, of parquet-hf, imagefolder and webdataset, samples.
+
 Examples:
   vf2prep export --to webdataset --shards shards/ --out webdataset/
   vf2prep export --to webdataset --shards shards/ --parts train --image jpeg --quality 95 --out small/
-  vf2prep export --to webdataset --manifest manifest.parquet --split split/ --root DIR --out photos/`,
+  vf2prep export --to webdataset --manifest manifest.parquet --split split/ --root DIR --out photos/
+  vf2prep export --to croissant --of webdataset/ --license https://example.org/terms --url https://example.org/faces`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "to", Usage: "the format: " + strings.Join(export.Formats(), ", "), Required: true},
-			&cli.StringFlag{Name: "out", Usage: "`DIR` for the files, new or empty", Required: true},
+			&cli.StringFlag{Name: "to", Usage: "the format: " + strings.Join(export.Formats(), ", ") + "; or croissant, with --of", Required: true},
+			&cli.StringFlag{Name: "out", Usage: "`DIR` for the files, new or empty"},
 			&cli.StringFlag{Name: "shards", Usage: "the `DIR` of a shard set"},
 			&cli.StringFlag{Name: "manifest", Usage: "instead of --shards: the `FILE` that manifest build wrote, for the photos as they are"},
 			&cli.StringFlag{Name: "split", Usage: "the `DIR` that split make wrote, with --manifest"},
@@ -49,6 +54,10 @@ Examples:
 			&cli.StringFlag{Name: "max-rejects", Value: "0", Usage: "how many samples may be rejected, a `NUMBER` or a share such as 1%"},
 			&cli.BoolFlag{Name: "restart", Usage: "take away what another export left in --out"},
 			&cli.IntFlag{Name: "workers", Usage: "goroutines that encode; 0: one per CPU"},
+			&cli.StringFlag{Name: "of", Usage: "the `DIR` of the export that --to croissant describes"},
+			&cli.StringFlag{Name: "license", Usage: "for croissant: a URL or a text (default: that none is stated)"},
+			&cli.StringFlag{Name: "url", Usage: "for croissant: the data set's page (default: the directory)"},
+			&cli.StringFlag{Name: "description", Usage: "for croissant: a `TEXT` (default: what the export was made of)"},
 		},
 		Action: e.export,
 	}
@@ -77,7 +86,51 @@ func (e *env) exportOptions(c *cli.Context) (export.Options, error) {
 	return o, nil
 }
 
+// onlyCroissant are the flags that say what an export can't know of itself.
+var onlyCroissant = []string{"of", "license", "url", "description"}
+
+// describe writes what describes an export.
+func (e *env) describe(c *cli.Context) error {
+	general := []string{"to", "name", "json", "quiet", "q", "config"}
+	for _, name := range c.LocalFlagNames() {
+		if !slices.Contains(general, name) && !slices.Contains(onlyCroissant, name) {
+			return usage("--%s is not for --to croissant, which describes the export that is in --of", name)
+		}
+	}
+	if c.String("of") == "" {
+		return usage("--to croissant needs --of, the directory of a complete export")
+	}
+	o := export.DescribeOptions{Dir: c.String("of"), License: c.String("license"), URL: c.String("url"), Description: c.String("description")}
+	if c.IsSet("name") {
+		o.Name = c.String("name")
+	}
+	d, err := export.Describe(o)
+	if errors.Is(err, export.ErrOption) {
+		return usage("%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	if !d.License {
+		e.hint(c, "--license says under which terms the samples may be used; none is stated")
+	}
+	return e.result(c, d, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %d files, record sets %s\n", d.File, d.Files, strings.Join(d.RecordSets, ", "))
+		if !d.Loadable {
+			fmt.Fprintf(w, "samples of %s can't be read by the description alone\n", d.To)
+		}
+	})
+}
+
 func (e *env) export(c *cli.Context) error {
+	if c.String("to") == export.Croissant {
+		return e.describe(c)
+	}
+	for _, name := range onlyCroissant {
+		if c.IsSet(name) {
+			return usage("--%s is for --to croissant", name)
+		}
+	}
 	o, err := e.exportOptions(c)
 	if err != nil {
 		return err
