@@ -15,7 +15,7 @@ import (
 //	                  records 1 to N, labels [label, 1] and an image each, those of an identity together
 //	                  records N+1 to N+M, labels [first, last+1] and no image: an identity's images
 //	train/train.idx   number and offset of each record
-//	train/train.lst   number, label and key of each image
+//	train/train.lst   1 (aligned), key and label of each image
 //	train/property    classes,height,width
 //
 // Labels are those of the shards: classes without an image have no record of their own, but count in property.
@@ -133,13 +133,6 @@ func (r *recFiles) add(number int, labels []float32, image []byte) error {
 	return err
 }
 
-// list writes a line of .lst: number, label, key.
-func (r *recFiles) list(number int, s *Sample) error {
-	r.line = append(strconv.AppendInt(r.line[:0], int64(number), 10), '\t')
-	r.line = append(strconv.AppendInt(r.line, int64(s.Label), 10), '\t')
-	_, err := r.lst.Write(append(append(r.line, oneLine(s.Key)...), '\n'))
-	return err
-}
 
 type plainRecPiece struct {
 	*recFiles
@@ -154,7 +147,9 @@ func (mxnetPlain) Piece(p Piece, out *Output) (PieceWriter, error) {
 func (w *plainRecPiece) Add(s *Sample, _ []byte) error {
 	n := w.next
 	w.next++
-	return errors.Join(w.add(n, []float32{float32(s.Label)}, s.Image), w.list(n, s))
+	// As im2rec has it: number, label, path.
+	_, err := fmt.Fprintf(w.lst, "%d\t%d\t%s\n", n, s.Label, oneLine(s.Key))
+	return errors.Join(w.add(n, []float32{float32(s.Label)}, s.Image), err)
 }
 
 func (*plainRecPiece) Close() error { return nil }
@@ -211,7 +206,8 @@ func (w *mxnetPiece) Add(s *Sample, _ []byte) error {
 	n := w.next
 	w.next++
 	w.counts[s.Label]++
-	return errors.Join(w.add(n, []float32{float32(s.Label), 1}, s.Image), w.list(n, s))
+	_, err := fmt.Fprintf(w.lst, "1\t%s\t%d\n", oneLine(s.Key), s.Label)
+	return errors.Join(w.add(n, []float32{float32(s.Label), 1}, s.Image), err)
 }
 
 // Close writes the records of the identities behind the last piece.

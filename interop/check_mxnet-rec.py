@@ -23,9 +23,11 @@ def flags(directory):
     print("--parts", ",".join(p for p in shards.index["parts"] if all(s.label >= 0 for s in shards.samples(p))), sep="\n")
 
 
-def listed(path):
-    """The keys of a .lst file by number."""
+def listed(path, aligned=False):
+    """Labels and keys of a .lst file by number: im2rec's, or InsightFace's, which has no numbers."""
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    if aligned:
+        return {i: (int(label), key) for i, (one, key, label) in enumerate(rows, 1) if one == "1"}
     return {int(n): (int(label), key) for n, label, key in rows}
 
 
@@ -37,7 +39,7 @@ def identities(directory, export, shards, pixels):
         classes, height, width = map(int, (path / "property").read_text().split(","))
         require(classes == len(shards.classes) and [3, height, width] == shards.index["shape"], part, "property", classes, height, width)
         rec = recordio.MXIndexedRecordIO(str(path / "train.idx"), str(path / "train.rec"), "r")
-        keys = listed(path / "train.lst")
+        keys = listed(path / "train.lst", aligned=True)
         header, _ = recordio.unpack(rec.read_idx(0))
         require(header.flag == 2, part, "record 0 has flag", header.flag)
         first, end = map(int, header.label)
