@@ -12,6 +12,7 @@ from replicate import replicate
 REPEAT = int(os.environ.get("REPEAT") or 10)  # copies of the tree
 PEER = h.BENCH / "peers" / "exportpeer.py"
 TF = h.BENCH / ".venv-tf" / "bin" / "python"
+MX = h.BENCH / ".venv-mxnet" / "bin" / "python"
 HF = h.BENCH / ".venv-hf" / "bin" / "python"
 QUIET = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
 # What is written: format, shard set, and more of vf2prep's flags.
@@ -23,6 +24,8 @@ TASKS = {
     "TFRecord, JPEGs as they are": ("tfrecord", "jpeg", ()),
     "Hugging Face's Parquet, PNG": ("parquet-hf", "raw", ()),
     "Hugging Face's Parquet, JPEGs as they are": ("parquet-hf", "jpeg", ()),
+    "MXNet records, JPEG 95 made of pixels": ("mxnet-rec", "raw", ()),
+    "MXNet records, JPEGs as they are": ("mxnet-rec", "jpeg", ()),
     "ImageFolder, PNG": ("imagefolder", "raw", ()),
     "ImageFolder, JPEGs as they are": ("imagefolder", "jpeg", ()),
     "NumPy arrays": ("npy", "raw", ()),
@@ -39,6 +42,8 @@ THEIRS = {
         "ParquetWriter + OpenCV": (HF, "parquet:opencv-png"),
     },
     "Hugging Face's Parquet, JPEGs as they are": {"datasets": (HF, "datasets:copy"), "ParquetWriter": (HF, "parquet:copy")},
+    "MXNet records, JPEG 95 made of pixels": {"MXIndexedRecordIO + OpenCV": (MX, "mxnet:opencv-jpeg")},
+    "MXNet records, JPEGs as they are": {"MXIndexedRecordIO": (MX, "mxnet:copy")},
     "ImageFolder, PNG": {"Pillow": (h.PEERS, "imagefolder:pillow-png"), "OpenCV": (h.PEERS, "imagefolder:opencv-png")},
     "ImageFolder, JPEGs as they are": {"open, write": (h.PEERS, "imagefolder:copy")},
     "NumPy arrays": {"open_memmap": (h.PEERS, "npy")},
@@ -145,7 +150,8 @@ def main():
             h.machine("; ".join([h.versions(h.PEERS, "numpy", "pillow", "opencv-python-headless"),
                                  h.versions(h.TORCH, "webdataset", "opencv-python-headless", "pillow"),
                                  h.versions(TF, "tensorflow_cpu") if TF.exists() else "no TensorFlow",
-                                 h.versions(HF, "datasets", "pyarrow", "pillow", "opencv-python-headless") if HF.exists() else "no datasets"]))
+                                 h.versions(HF, "datasets", "pyarrow", "pillow", "opencv-python-headless") if HF.exists() else "no datasets",
+                                 h.versions(MX, "mxnet", "opencv-python-headless") if MX.exists() else "no MXNet"]))
             + f"- data: {h.DATA.name}, {samples:,} aligned samples ({REPEAT} copies); medians of {h.ROUNDS} interleaved rounds\n"
             + f"- the disk takes {written:,.0f} MB/s; vf2prep reads and checks shards, hashes what it writes (SHA-256) and syncs it;"
             + " the peers have their samples in memory and leave writing to the system\n",

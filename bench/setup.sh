@@ -51,5 +51,6 @@ CC="cc -mavx2" venv .venv-simd requirements-simd.txt || echo "setup: Pillow-SIMD
 # PyTorch's newest wheel is for CUDA, runs on the CPU as well, and takes 5 GB.
 venv .venv-newtorch requirements-newtorch.txt || echo "setup: the newest PyTorch can't be had here: Debian's alone will be measured"
 venv .venv-hf requirements-hf.txt || echo "setup: Hugging Face's datasets can't be had here: its rows will be missing"
+venv .venv-mxnet requirements-mxnet.txt || echo "setup: MXNet can't be had here: its rows will be missing"
 venv .venv-tf requirements-tf.txt || echo "setup: TensorFlow can't be had here: Keras's rows will be missing"
 du -sh .venv*

@@ -146,6 +146,27 @@ def parquet(samples, out, classes, encode, ext):
             w.write_table(pa.Table.from_pylist([row(s, classes, encoded(s, encode), ext) for s in samples[i:i + 1000]], schema=schema))
 
 
+def mxnet(samples, out, classes, encode, ext):
+    """As InsightFace's data sets are: images by identity, then a record an identity, then the first."""
+    from mxnet import recordio
+
+    rec = recordio.MXIndexedRecordIO(str(out / "train.idx"), str(out / "train.rec"), "w")
+    ranges, last = [], None
+    with open(out / "train.lst", "w") as lst:
+        for i, s in enumerate(sorted(samples, key=lambda s: s["label"]), 1):
+            rec.write_idx(i, recordio.pack(recordio.IRHeader(2, [s["label"], 1], i, 0), encoded(s, encode)))
+            lst.write(f"1\t{s['key']}\t{s['label']}\n")
+            if s["label"] != last:
+                ranges.append([i, i])
+            last, ranges[-1][1] = s["label"], i + 1
+    n = len(samples) + 1
+    for i, r in enumerate(ranges):
+        rec.write_idx(n + i, recordio.pack(recordio.IRHeader(2, r, n + i, 0), b""))
+    rec.write_idx(0, recordio.pack(recordio.IRHeader(2, [n, n + len(ranges)], 0, 0), b""))
+    rec.close()
+    (out / "property").write_text(f"{len(classes)},112,112")
+
+
 def imagefolder(samples, out, classes, encode, ext):
     for name in classes:
         os.makedirs(out / name, exist_ok=True)
@@ -168,7 +189,7 @@ def npy(samples, out, classes, encode, ext):
 
 def main(name, shards, out, i, n, count):
     form, _, how = name.partition(":")
-    write = {"webdataset": webdataset, "tfrecord": tfrecord, "datasets": hugging_face, "parquet": parquet, "imagefolder": imagefolder, "npy": npy}[form]
+    write = {"webdataset": webdataset, "tfrecord": tfrecord, "datasets": hugging_face, "parquet": parquet, "mxnet": mxnet, "imagefolder": imagefolder, "npy": npy}[form]
     encode, ext = ENCODERS.get(how, (None, ""))
     i, n, count = int(i), int(n), int(count)
     samples = [s for k, s in zip(range(count), plain.samples(shards, "train")) if k % n == i]
