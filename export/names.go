@@ -87,6 +87,6 @@ func keyName(key string) string {
 
 // oneLine makes a line of a text, for lists with one a line: line ends and backslashes are written
 // as \n, \r and \\.
-func oneLine(s string) string {
-	return strings.NewReplacer("\\", `\\`, "\n", `\n`, "\r", `\r`).Replace(s)
-}
+func oneLine(s string) string { return lineEscapes.Replace(s) }
+
+var lineEscapes = strings.NewReplacer("\\", `\\`, "\n", `\n`, "\r", `\r`)

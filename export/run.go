@@ -145,6 +145,20 @@ func (r *run) each(c *chunk, do func(Ref, int)) {
 	}
 }
 
+// forget gives back the memory of a chunk's samples or, where those lie among others that are still to come,
+// of all at the end of a piece.
+func (r *run) forget(c *chunk) {
+	if r.chosen[c.piece.part] == nil {
+		r.each(c, r.src.Forget)
+		return
+	}
+	if c.last {
+		for i, part := range r.src.Parts() {
+			r.src.Forget(Ref{int32(i), 0}, part.Count)
+		}
+	}
+}
+
 // work fills chunks.
 func (r *run) work(ctx context.Context, jobs <-chan *chunk) error {
 	w := &worker{pixelsWanted: r.needs.Pixels, image: r.image, quality: r.o.Quality}
@@ -256,7 +270,7 @@ func (r *run) collect(ctx context.Context, order <-chan *chunk, finished chan<- 
 			}
 		}
 		r.progress.Add(int64(c.to - c.from))
-		r.each(c, r.src.Forget)
+		r.forget(c)
 		if c.last {
 			before[p.Part] = written{p.Before, p.Gone}.and(d.entry)
 			if err := r.closePiece(d, w); err != nil {
