@@ -82,7 +82,7 @@ func Import(ctx context.Context, options Options) (*Summary, error) {
 		return nil, err
 	}
 	r := &run{o: o, f: f, scan: s, build: o.build(s), sum: &Summary{
-		Records: s.records, Images: len(s.items), Classes: s.classes, Size: [2]int{o.Height, o.Width}, Encoding: o.Encoding, Reasons: map[string]int{},
+		Records: s.records, Images: len(s.items), Missing: s.missing, Classes: s.classes, Size: [2]int{o.Height, o.Width}, Encoding: o.Encoding, Reasons: map[string]int{},
 	}}
 	if err := r.claim(); err != nil {
 		return nil, err

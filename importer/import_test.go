@@ -341,7 +341,8 @@ func TestDamagedRecordsAreRejects(t *testing.T) {
 	}
 	for _, n := range []int{len(d.bytes) - 5, d.starts[7] + 40, d.starts[7] + 3} { // cut off
 		write(t, d.rec, d.bytes[:n])
-		if s := imported(t, options(d.rec, filepath.Join(t.TempDir(), "shards"))); s.Samples < 6 {
+		s := imported(t, options(d.rec, filepath.Join(t.TempDir(), "shards")))
+		if s.Samples < 6 || s.Samples+s.Missing < 12 || s.Samples+s.Missing > 13 || (s.Missing > 0) != (s.Reasons["record: missing images"] == 1) {
 			t.Errorf("%d bytes: %+v", n, s)
 		}
 	}

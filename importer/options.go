@@ -94,6 +94,7 @@ type Summary struct {
 	Samples          int            `json:"samples"`
 	Rejected         int            `json:"rejected"`
 	Reasons          map[string]int `json:"reject_reasons"`
+	Missing          int            `json:"missing"`    // images that InsightFace's first record counts and the file has not
 	Identities       int            `json:"identities"` // that have an image
 	Classes          int            `json:"classes"`
 	Size             [2]int         `json:"size"` // height and width

@@ -39,6 +39,7 @@ type scan struct {
 	first   []byte // image that can be decoded
 	digest  string // of all records, where they are, and property
 	digits  int    // of an identity's number
+	missing int    // images that InsightFace's first record counts and the file has not
 	perID   map[int32]int32
 }
 
@@ -96,6 +97,7 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 	r := recordio.NewReader(f, size, maxRecord)
 	var labels []float32
 	ranges := false // there are records of identities, or may be
+	announced := float32(0)
 	report.Start(size, "read "+filepath.Base(f.Name()))
 	defer report.Done()
 	for ; ; s.records++ {
@@ -136,7 +138,7 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 		// label is 0 or 1.
 		if len(image) == 0 && h.Array && len(labels) == 2 && labels[0] >= 1 && labels[1] >= labels[0] {
 			if s.records == 0 {
-				ranges = true
+				ranges, announced = true, labels[0]-1
 			}
 			if ranges && labels[1] > 1 {
 				continue
@@ -163,6 +165,12 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 	}
 	if prop == nil {
 		s.sparse()
+	}
+	if n := int(min(announced, 1<<30)) - len(s.items); n > 0 {
+		s.missing = n
+		if err := s.reject(size, "", "missing images", fmt.Sprintf("record 0 counts %.0f images, the file has %d fewer", announced, n)); err != nil {
+			return nil, err
+		}
 	}
 	s.digest = sum.String()
 	return s, nil

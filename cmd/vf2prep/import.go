@@ -99,6 +99,9 @@ func (e *env) importRec(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.Missing > 0 {
+		return incomplete("%s has %d images fewer than its first record counts: was it cut off?", o.Rec, s.Missing)
+	}
 	if n := allowed.Of(s.Images); s.Rejected > n {
 		return incomplete("%d of %d images were rejected, %d are allowed: see %s in %s", s.Rejected, s.Images, n, cache.RejectsName, o.Out)
 	}
