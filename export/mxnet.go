@@ -133,7 +133,6 @@ func (r *recFiles) add(number int, labels []float32, image []byte) error {
 	return err
 }
 
-
 type plainRecPiece struct {
 	*recFiles
 	next int

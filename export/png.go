@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"hash/adler32"
 	"hash/crc32"
+	"slices"
 
 	"github.com/klauspost/compress/flate"
 
+	"github.com/vf2prep/vf2prep/pixel"
 	"github.com/vf2prep/vf2prep/shard"
 )
 
@@ -91,7 +93,9 @@ func (e *pngEncoder) filter(pixels []uint8, c, h, w int, bgr bool) error {
 				o[0], o[1], o[2] = r[x], g[x], b[x]
 			}
 		}
-		e.rows = appendPaeth(append(e.rows, pngPaeth), e.row, e.above, c)
+		at := len(e.rows) + 1
+		e.rows = slices.Grow(append(e.rows, pngPaeth), n)[:at+n]
+		pixel.Paeth(e.rows[at:], e.row, e.above, c)
 		e.row, e.above = e.above, e.row
 	}
 	e.text.Reset()
@@ -112,33 +116,4 @@ func (e *pngEncoder) filter(pixels []uint8, c, h, w int, bgr bool) error {
 		return err
 	}
 	return binary.Write(&e.text, binary.BigEndian, adler32.Checksum(e.rows))
-}
-
-// appendPaeth appends what is left of a row when each byte is foretold by those on its left, above it
-// and above that one, bpp bytes apart.
-func appendPaeth(dst, row, above []uint8, bpp int) []uint8 {
-	start := len(dst)
-	for i := range bpp {
-		dst = append(dst, row[i]-above[i])
-	}
-	dst = append(dst, row[bpp:]...)
-	out := dst[start+bpp:]
-	left, up, corner := row[:len(out)], above[bpp:][:len(out)], above[:len(out)]
-	for i := range out {
-		a, b, c := int32(left[i]), int32(up[i]), int32(corner[i])
-		pa, pb := b-c, a-c
-		pc := abs(pa + pb)
-		pa, pb = abs(pa), abs(pb)
-		// Masks instead of branches, which nobody could foretell.
-		notA := (pb-pa)>>31 | (pc-pa)>>31
-		notB := (pc - pb) >> 31
-		p := a&^notA | (b&^notB|c&notB)&notA
-		out[i] -= uint8(p)
-	}
-	return dst
-}
-
-func abs(v int32) int32 {
-	m := v >> 31
-	return (v ^ m) - m
 }

@@ -57,6 +57,11 @@ func fastColumns(l level, dst *values, c *cache, n, taps int, shift uint) {
 	columnsAVX2(&dst[0], n, &c.rows[0], &c.weights[0], taps, uint32(shift), 1<<(shift-1))
 }
 
+// fastPaeth is the rest of a row of paeth, at least 32 bytes.
+func fastPaeth(dst, row, left, above, corner []uint8) {
+	paethAVX2(&dst[0], &row[0], &left[0], &above[0], &corner[0], len(dst))
+}
+
 func fastRGB(_ level, r, g, b []uint8, y, cb, cr *values) {
 	rgbAVX2(&r[0], &g[0], &b[0], len(r), &y[0], &cb[0], &cr[0])
 }

@@ -1399,3 +1399,53 @@ GLOBL worda497a497<>(SB), RODATA|NOPTR, $4
 
 DATA word62d162d1<>+0(SB)/4, $0x62d162d1
 GLOBL word62d162d1<>(SB), RODATA|NOPTR, $4
+
+// func paethAVX2(dst *uint8, row *uint8, left *uint8, above *uint8, corner *uint8, n int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·paethAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ row+8(FP), CX
+	MOVQ left+16(FP), DX
+	MOVQ above+24(FP), BX
+	MOVQ corner+32(FP), SI
+	MOVQ n+40(FP), DI
+	XORQ R8, R8
+	SUBQ $0x20, DI
+
+paeth:
+	VMOVDQU   (DX)(R8*1), Y0
+	VMOVDQU   (BX)(R8*1), Y1
+	VMOVDQU   (SI)(R8*1), Y2
+	VPMAXUB   Y2, Y1, Y3
+	VPCMPEQB  Y3, Y1, Y4
+	VPMINUB   Y2, Y1, Y5
+	VPSUBB    Y5, Y3, Y3
+	VPMAXUB   Y2, Y0, Y5
+	VPCMPEQB  Y5, Y0, Y6
+	VPMINUB   Y2, Y0, Y7
+	VPSUBB    Y7, Y5, Y5
+	VPMINUB   Y5, Y3, Y7
+	VPMAXUB   Y5, Y3, Y8
+	VPSUBB    Y7, Y8, Y7
+	VPXOR     Y6, Y4, Y4
+	VPADDUSB  Y5, Y3, Y6
+	VPBLENDVB Y4, Y7, Y6, Y4
+	VPMINUB   Y4, Y5, Y4
+	VPCMPEQB  Y4, Y5, Y5
+	VPBLENDVB Y5, Y1, Y2, Y1
+	VPMINUB   Y4, Y3, Y2
+	VPCMPEQB  Y2, Y3, Y2
+	VPBLENDVB Y2, Y0, Y1, Y0
+	VMOVDQU   (CX)(R8*1), Y1
+	VPSUBB    Y0, Y1, Y0
+	VMOVDQU   Y0, (AX)(R8*1)
+	CMPQ      R8, DI
+	JGE       done
+	ADDQ      $0x20, R8
+	CMPQ      R8, DI
+	CMOVQGT   DI, R8
+	JMP       paeth
+
+done:
+	VZEROUPPER
+	RET

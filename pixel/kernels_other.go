@@ -12,4 +12,5 @@ func (s *sampler) fast(level, *values, *sampler, *values, int, int, int64, int64
 func fastRow(level, *[segment]int32, []uint8, *cache, int)                        { panic(absent) }
 func fastColumns(level, *values, *cache, int, int, uint)                          { panic(absent) }
 func fastRGB(_ level, r, g, b []uint8, y, cb, cr *values)                         { panic(absent) }
+func fastPaeth(dst, row, left, above, corner []uint8)                             { panic(absent) }
 func fastRows(level, []float32, []uint8, Rows)                                    { panic(absent) }

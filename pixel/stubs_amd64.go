@@ -88,3 +88,8 @@ func normalizeFlippedStreamAVX512(dst *float32, src *uint8, w int, n int, stride
 //
 //go:noescape
 func rgbAVX2(red *uint8, green *uint8, blue *uint8, n int, y *int16, cb *int16, cr *int16)
+
+// paethAVX2 writes n bytes, at least 32.
+//
+//go:noescape
+func paethAVX2(dst *uint8, row *uint8, left *uint8, above *uint8, corner *uint8, n int)

@@ -27,6 +27,7 @@ func main() {
 		}
 	}
 	rgb()
+	paeth()
 	Generate()
 }
 
