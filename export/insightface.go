@@ -4,10 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/vf2prep/vf2prep/eval"
 	"github.com/vf2prep/vf2prep/internal/digest"
+	"github.com/vf2prep/vf2prep/manifest"
 )
 
 // insightfaceBin writes the pairs of a verification test in one file, NAME.bin, as InsightFace's data
@@ -52,9 +54,13 @@ func (f *insightfaceBin) Choose(src Source) ([]ChosenPart, error) {
 	if f.sum, err = digest.File(f.file); err != nil {
 		return nil, err
 	}
-	where := map[string]Ref{}
+	where := map[string]Ref{} // by key
 	for _, p := range list.Pairs {
-		where[imageKey(p.A)], where[imageKey(p.B)] = Ref{-1, 0}, Ref{-1, 0}
+		for _, image := range []string{p.A, p.B} {
+			for _, key := range imageKeys(image) {
+				where[key] = Ref{-1, 0}
+			}
+		}
 	}
 	var s Sample
 	for i, part := range src.Parts() {
@@ -69,13 +75,19 @@ func (f *insightfaceBin) Choose(src Source) ([]ChosenPart, error) {
 		}
 	}
 	part := ChosenPart{Name: f.name, Order: make([]Ref, 0, 2*len(list.Pairs))}
-	absent := map[string]bool{}
+	named, absent := map[string]bool{}, map[string]bool{}
 	var first []string
 	for _, p := range list.Pairs {
 		for _, image := range []string{p.A, p.B} {
-			key := imageKey(image)
-			r := where[key]
-			if r.Part < 0 && !absent[key] {
+			keys := imageKeys(image)
+			r := where[keys[0]]
+			for _, key := range keys[1:] {
+				if r.Part < 0 {
+					r = where[key]
+				}
+			}
+			named[keys[0]] = true
+			if key := keys[0]; r.Part < 0 && !absent[key] {
 				absent[key] = true
 				if len(first) < maxNamed {
 					first = append(first, fmt.Sprintf("%s (line %d)", key, p.Line))
@@ -90,19 +102,26 @@ func (f *insightfaceBin) Choose(src Source) ([]ChosenPart, error) {
 		if n := len(absent) - len(first); n > 0 {
 			more = fmt.Sprintf(" and %d more", n)
 		}
-		return nil, fmt.Errorf("%s: %d of its %d images are not there: %s%s", f.file, len(absent), len(where), strings.Join(first, ", "), more)
+		return nil, fmt.Errorf("%s: %d of its %d images are not there: %s%s", f.file, len(absent), len(named), strings.Join(first, ", "), more)
 	}
 	return []ChosenPart{part}, nil
 }
 
-// imageKey is the key of an image that a list names with or without the ending of its file.
-func imageKey(path string) string {
+// imageKeys are the keys that an image may have, the likelier one first: what a list calls it, without the ending of
+// a file, and the name by number that a manifest gives to files such as LFW's "Name/Name_0001.jpg": "Name/0001_01".
+func imageKeys(path string) []string {
+	key := path
 	for _, ext := range []string{".jpg", ".jpeg", ".png"} {
 		if n := len(path) - len(ext); n > 0 && strings.EqualFold(path[n:], ext) {
-			return path[:n]
+			key = path[:n]
 		}
 	}
-	return path
+	dir, file, _ := strings.Cut(key, "/")
+	digits, ok := strings.CutPrefix(file, dir+"_")
+	if n, err := strconv.ParseUint(digits, 10, 31); ok && err == nil && n > 0 {
+		return []string{key, manifest.ImageID{Identity: dir, Image: int32(n), Face: 1}.String()}
+	}
+	return []string{key}
 }
 
 func (f *insightfaceBin) Begin(set *Set) error {

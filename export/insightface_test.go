@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -173,5 +174,29 @@ func TestPairsAreWholeOrRefused(t *testing.T) {
 	photos.To, photos.Out, photos.Pairs = "insightface-bin", t.TempDir(), list(good)
 	if _, err := try(context.Background(), photos); err == nil {
 		t.Error("photos were taken")
+	}
+}
+
+// LFW's list names files; a manifest of its folders has numbers, which are LFW's own.
+func TestListsByFilesFindImagesByNumber(t *testing.T) {
+	for path, want := range map[string][]string{
+		"n000002/0001_01.jpg": {"n000002/0001_01"},
+		"A_B/A_B_0012.JPG":    {"A_B/A_B_0012", "A_B/0012_01"},
+		"A/A_x.png":           {"A/A_x"},
+		"A/B_0001":            {"A/B_0001"},
+		"A/A_0000":            {"A/A_0000"},
+	} {
+		if got := imageKeys(path); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+	d := drawMany(t, "rgb", shard.Raw, []string{"Ann_Lee", "Bob"}, []int{8, 2})
+	list := filepath.Join(t.TempDir(), "pairs.txt")
+	if err := os.WriteFile(list, []byte("1\t1\nAnn_Lee\t1\t3\nAnn_Lee\t5\tBob\t2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := exported(t, Options{To: "insightface-bin", Shards: d.dir, Out: t.TempDir(), Pairs: list})
+	if s.Samples != 4 {
+		t.Errorf("%+v", s)
 	}
 }
