@@ -45,7 +45,7 @@ const (
 )
 
 // ErrOption says that options are wrong or do not go together.
-var ErrOption = errors.New("export")
+var ErrOption = errors.New("wrong option")
 
 const maxPieces = 100_000 // files of a part: all names have five or six digits
 

@@ -35,7 +35,7 @@ const DefaultQuality = 95
 // Errors of [Import]. The first says that options are wrong, the second that a directory holds something else,
 // the third that a file is no record file, or holds next to nothing but damage.
 var (
-	ErrOption = errors.New("import")
+	ErrOption = errors.New("wrong option")
 	ErrOther  = errors.New("choose an empty directory")
 	ErrRec    = errors.New("no record file of MXNet")
 )
