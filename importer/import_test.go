@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,6 +208,64 @@ func TestRecordsBecomeShards(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// imagesFirst puts a file's records into the order of InsightFace's own tool: images, record 0, identities.
+func (d *drawn) imagesFirst() []byte {
+	image, identity := d.starts[1], d.starts[14]
+	return slices.Concat(d.bytes[image:identity], d.bytes[:image], d.bytes[identity:])
+}
+
+// Records of identities are no images, wherever in the file record 0 is, and are no rejects where it is damaged.
+func TestIdentitiesBehindImages(t *testing.T) {
+	for _, bounded := range []bool{true, false} {
+		d := draw(t, false, true)
+		classes := 7
+		if !bounded {
+			classes = 5
+			if err := os.Remove(filepath.Join(filepath.Dir(d.rec), "property")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := d.imagesFirst()
+		write(t, d.rec, b)
+		o := options(d.rec, filepath.Join(t.TempDir(), "shards"))
+		s := imported(t, o)
+		if s.Samples != 13 || s.Images != 13 || s.Records != 18 || s.Identities != 4 || s.Classes != classes {
+			t.Errorf("property %v: %+v", bounded, s)
+		}
+		all, _, _ := samples(t, o.Out)
+		for key, label := range d.label {
+			if x, ok := all[key]; !ok || x.Label != label {
+				t.Errorf("property %v: %s: %v, label %d", bounded, key, ok, x.Label)
+			}
+		}
+		zero := d.starts[14] - d.starts[1]
+		b[zero] ^= 1
+		write(t, d.rec, b)
+		if s := imported(t, options(d.rec, filepath.Join(t.TempDir(), "shards"))); s.Samples != 13 || s.Rejected != 1 || s.Classes != classes {
+			t.Errorf("property %v, record 0 is damaged: %+v", bounded, s)
+		}
+	}
+}
+
+// Of a file of two labels a record, im2rec's for example, images that are empty are no identities.
+func TestEmptyImagesAreNoIdentities(t *testing.T) {
+	_, good := aFace(t, 1, false, height, width)
+	var b []byte
+	for i, image := range [][]byte{good, nil, good} {
+		var err error
+		h := recordio.Header{Labels: []float32{2, 30}, ID: uint64(i + 1)}
+		if b, err = recordio.Append(b, append(recordio.AppendHeader(nil, h), image...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rec := filepath.Join(t.TempDir(), "two.rec")
+	write(t, rec, b)
+	s := imported(t, options(rec, filepath.Join(t.TempDir(), "shards")))
+	if diff := cmp.Diff(map[string]int{"record: no image": 1}, s.Reasons); diff != "" || s.Samples != 2 || s.Classes != 3 {
+		t.Errorf("%+v\n%s", s, diff)
 	}
 }
 

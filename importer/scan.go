@@ -86,6 +86,20 @@ func readProperty(dir string) (*property, error) {
 	return &property{n[0], n[1], n[2]}, nil
 }
 
+// idRange is a record that looks like those with which InsightFace finds identities.
+type idRange struct {
+	at     int64
+	behind bool // its number is not among those in the range
+}
+
+// rangeOfRecords tells InsightFace's record 0, and those of identities, which have a range of records and no image, from
+// images: their second label is 0 or 1. InsightFace's own tool writes the images first, then record 0, then the identities
+// (src/data/face2rec2.py); other files begin with record 0.
+func rangeOfRecords(h recordio.Header, image []byte) bool {
+	l := h.Labels
+	return len(image) == 0 && h.Array && len(l) == 2 && l[0] >= 1 && l[1] >= l[0] && l[1] > 1
+}
+
 // scanFile finds the images of a record file. What holds none is a reject with its offset.
 func scanFile(ctx context.Context, f *os.File, size int64, prop *property, report progress.Reporter) (*scan, error) {
 	s := &scan{size: size, digits: 6, perID: map[int32]int32{}}
@@ -96,7 +110,8 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 	}
 	r := recordio.NewReader(f, size, maxRecord)
 	var labels []float32
-	ranges := false // there are records of identities, or may be
+	var ranges []idRange
+	found, damaged := false, false // record 0; anything that it may have been
 	announced := float32(0)
 	report.Start(size, "read "+filepath.Base(f.Name()))
 	defer report.Done()
@@ -117,7 +132,7 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 		sum.Write(record)
 		var damage *recordio.Damage
 		if errors.As(err, &damage) {
-			ranges = ranges || s.records == 0
+			damaged = true
 			if err := s.reject(at, "", "damaged record", damage.Reason); err != nil {
 				return nil, err
 			}
@@ -128,21 +143,22 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 		}
 		h, image, err := recordio.CutHeader(record, labels)
 		if labels = h.Labels; err != nil {
+			damaged = true
 			err := s.reject(at, "", "damaged record", err.Error())
 			if err != nil {
 				return nil, err
 			}
 			continue
 		}
-		// InsightFace's first record, and those of identities, have a range of records and no image. An image's second
-		// label is 0 or 1.
-		if len(image) == 0 && h.Array && len(labels) == 2 && labels[0] >= 1 && labels[1] >= labels[0] {
-			if s.records == 0 {
-				ranges, announced = true, labels[0]-1
+		if rangeOfRecords(h, image) {
+			if !found && (s.records == 0 || h.ID == 0) {
+				found, announced = true, labels[0]-1
 			}
-			if ranges && labels[1] > 1 {
-				continue
+			if len(ranges) > maxClasses {
+				return nil, fmt.Errorf("%s: more than %d records of identities: %w", f.Name(), maxClasses, ErrRec)
 			}
+			ranges = append(ranges, idRange{at, float64(h.ID) >= float64(labels[1])})
+			continue
 		}
 		it, err := s.item(at, labels, image, prop != nil)
 		if err != nil {
@@ -158,6 +174,14 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 			if _, _, err := sizeOf(image); err == nil {
 				s.first = append([]byte{}, image...)
 			}
+		}
+	}
+	for _, r := range ranges {
+		if found || damaged && r.behind {
+			continue
+		}
+		if err := s.reject(r.at, "", "no image", "the record ends behind its header"); err != nil {
+			return nil, err
 		}
 	}
 	if len(s.items) == 0 {
