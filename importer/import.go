@@ -200,6 +200,28 @@ func (r *run) claim() error {
 	return atomicfile.Bytes(filepath.Join(dir, claimName), claim)
 }
 
+// sampleBytes is what a sample takes in a shard: of JPEGs what the file's images take, but not less than any JPEG does,
+// so that rubbish makes no shards of millions. Those that are stretched are taken for an eighth of their pixels, or more.
+func (r *run) sampleBytes() int64 {
+	pixels := int64(3 * r.o.Height * r.o.Width)
+	if r.o.Encoding != shard.JPEG {
+		return pixels
+	}
+	least := int64(1 << 10)
+	size := max(r.scan.bytes/int64(max(1, len(r.scan.items)-len(r.scan.rejects))), least)
+	if r.o.stretch {
+		size = max(min(size, pixels/2), pixels/8, least)
+	}
+	return size
+}
+
+// atOnce is how many shards are made at once, so that their samples fit into memory.
+func (r *run) atOnce() int {
+	const beside = 256 // bytes of a sample, such as its key
+	held := int64(r.parts[0].perShard) * (r.sampleBytes() + beside)
+	return int(max(1, min(int64(r.o.Workers), memory/held)))
+}
+
 // lay says which image goes where.
 func (r *run) lay() {
 	s := r.scan
@@ -211,10 +233,7 @@ func (r *run) lay() {
 		}
 		p.order = append(p.order, int32(i))
 	}
-	size := int64(3 * r.o.Height * r.o.Width)
-	if r.o.Encoding == shard.JPEG {
-		size = max(s.bytes/int64(max(1, len(s.items)-len(s.rejects))), 1)
-	}
+	size := r.sampleBytes()
 	for _, p := range []*part{train, val} {
 		if len(p.order) == 0 {
 			continue
@@ -236,8 +255,7 @@ func (r *run) lay() {
 // make makes the shards that are not there, some at once.
 func (r *run) make(ctx context.Context, report progress.Reporter) error {
 	group, ctx := errgroup.WithContext(ctx)
-	held := int64(r.parts[0].perShard) * int64(3*r.o.Height*r.o.Width)
-	group.SetLimit(int(max(1, min(int64(r.o.Workers), memory/max(held, 1)))))
+	group.SetLimit(r.atOnce())
 	for _, p := range r.parts {
 		for i := range p.shards {
 			group.Go(func() error { return r.shard(ctx, &p.shards[i], report) })

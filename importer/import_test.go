@@ -493,6 +493,33 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
+// The shards under way are bounded by what their samples take, not by their pixels, which JPEGs never become all at
+// once; and images of next to no bytes make no shard of millions.
+func TestShardsUnderWay(t *testing.T) {
+	for _, x := range []struct {
+		encoding  string
+		image     int64 // bytes
+		stretch   bool
+		shards    int
+		perShard  int
+		shardSize int64
+	}{
+		{shard.JPEG, 2700, false, 7, 49710, 128 << 20}, // as MS1M's
+		{shard.Raw, 2700, false, 7, 3566, 128 << 20},
+		{shard.Raw, 2700, false, 1, 57065, 2 << 30},
+		{shard.JPEG, 3, false, 6, 131072, 128 << 20},
+		{shard.JPEG, 900_000, true, 7, 7133, 128 << 20}, // photos, made small
+		{shard.JPEG, 100, true, 7, 28532, 128 << 20},
+	} {
+		o := &Options{Height: 112, Width: 112, Encoding: x.encoding, ShardSize: x.shardSize, Workers: 16, stretch: x.stretch}
+		r := &run{o: o, scan: &scan{items: make([]item, 200_000), bytes: 200_000 * x.image}}
+		r.lay()
+		if n, k := r.parts[0].perShard, r.atOnce(); n != x.perShard || k != x.shards {
+			t.Errorf("%+v: %d samples a shard, %d shards at once", x, n, k)
+		}
+	}
+}
+
 // Nothing in a record file makes an import fail in another way than by an error, nor a set that is not sound.
 func FuzzImport(f *testing.F) {
 	for i := range 4 {
