@@ -210,6 +210,34 @@ func TestParquetCard(t *testing.T) {
 	}
 }
 
+// A part whose samples are all damaged is no split: datasets would not load the others either. ("Instruction
+// "val" corresponds to no data!")
+func TestParquetPartOfRejects(t *testing.T) {
+	d := draw(t, "rgb", shard.Raw, strange)
+	file := filepath.Join(d.dir, shard.FileName("val", 0, 1))
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range d.samples["val"] {
+		b[len(b)-1-i*d.shape.Bytes()] ^= 1
+	}
+	if err := os.WriteFile(file, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	if s := exported(t, Options{To: "parquet-hf", Shards: d.dir, Out: out}); s.Samples != 41 || s.Rejected != 9 {
+		t.Fatalf("%+v", s)
+	}
+	card, err := os.ReadFile(filepath.Join(out, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(card, []byte("data/train-*")) || bytes.Contains(card, []byte("val")) {
+		t.Errorf("the card names a part without samples:\n%s", card)
+	}
+}
+
 // Files that would have too many row groups are refused before anything is written.
 func TestParquetFileTooLarge(t *testing.T) {
 	d := draw(t, "rgb", shard.Raw, strange)

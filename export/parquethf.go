@@ -185,7 +185,7 @@ func (h *parquetHF) Finish(f *Finished, out *Output) error {
 	var b, files, splits strings.Builder
 	total := int64(0)
 	for _, p := range f.Parts {
-		if p.Count == 0 { // has no file
+		if f.Counts[p.Name] == 0 { // datasets loads no set that has a split without rows
 			continue
 		}
 		size, name := int64(0), hfSplit(p.Name)
