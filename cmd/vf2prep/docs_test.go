@@ -94,6 +94,7 @@ func TestCommandsInDocs(t *testing.T) {
 		t.Run(filepath.Base(name), func(t *testing.T) { run(t, page, change, false) })
 		if both {
 			t.Run(filepath.Base(name)+", real photos", func(t *testing.T) {
+				realdata.Dir(t, "lfw_folds1-5") // the page has both
 				data, err := filepath.Abs(filepath.Dir(realdata.Dir(t, "vf2real")))
 				if err != nil {
 					t.Fatal(err)
