@@ -138,8 +138,9 @@ type run struct {
 	parts []*part
 	sum   *Summary
 
-	mu   sync.Mutex
-	made int
+	mu       sync.Mutex
+	made     int
+	rejected int
 }
 
 // part is one part of the set.
@@ -305,7 +306,7 @@ func (r *run) shard(ctx context.Context, s *shardWork, report progress.Reporter)
 	}
 	if r.reuse(s) {
 		report.Add(int64(s.to - s.from))
-		return nil
+		return r.count(s)
 	}
 	o := r.o
 	recipe := o.recipe()
@@ -384,10 +385,21 @@ func (r *run) shard(ctx context.Context, s *shardWork, report progress.Reporter)
 		return err
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.made += s.to - s.from
 	r.sum.Copied += copied
-	return nil
+	r.mu.Unlock()
+	return r.count(s)
+}
+
+// count counts a shard's rejects and gives up where there are too many.
+func (r *run) count(s *shardWork) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rejected += len(s.rejects); r.rejected <= maxDamage {
+		return nil
+	}
+	why := s.rejects[0]
+	return fmt.Errorf("%s: more than %d images would be rejects, such as: %s: %s (%s): %w", r.o.Rec, maxDamage, why.Stage, why.Reason, why.Detail, ErrRec)
 }
 
 // finish writes the table of rejects and the index, which completes the set.

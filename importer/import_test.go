@@ -520,6 +520,36 @@ func TestShardsUnderWay(t *testing.T) {
 	}
 }
 
+// Rejects are kept with their reasons, so a file of next to nothing else is refused, also when it is imported again.
+func TestTooManyRejects(t *testing.T) {
+	before := maxDamage
+	maxDamage = 10
+	t.Cleanup(func() { maxDamage = before })
+	_, good := aFace(t, 1, false, height, width)
+	for _, n := range []int{10, 11} {
+		var b []byte
+		for i := range n + 1 {
+			image := []byte("no image")
+			if i == 0 {
+				image = good
+			}
+			var err error
+			if b, err = recordio.Append(b, append(recordio.AppendHeader(nil, recordio.Header{Labels: []float32{1}}), image...)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rec := filepath.Join(t.TempDir(), "x.rec")
+		write(t, rec, b)
+		o := options(rec, filepath.Join(t.TempDir(), "shards"))
+		for range 2 {
+			s, err := Import(context.Background(), o)
+			if n == 10 && (err != nil || s.Rejected != 10) || n == 11 && !errors.Is(err, ErrRec) {
+				t.Errorf("%d rejects: %+v, %v", n, s, err)
+			}
+		}
+	}
+}
+
 // Nothing in a record file makes an import fail in another way than by an error, nor a set that is not sound.
 func FuzzImport(f *testing.F) {
 	for i := range 4 {

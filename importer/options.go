@@ -44,10 +44,12 @@ var (
 const (
 	maxRecord  = 64 << 20 // bytes
 	maxClasses = 1 << 22
-	maxDamage  = 1 << 20 // records
 	maxSide    = 2048    // pixels
 	maxPixels  = 1 << 26 // of an image, which may be larger than a sample
 )
+
+// maxDamage is how many rejects a file may have: each is kept in memory with its reason. A variable for tests.
+var maxDamage = 1 << 20
 
 func (o *Options) check() error {
 	wrong := func(format string, args ...any) error {

@@ -203,7 +203,7 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 // reject appends an item that is no image.
 func (s *scan) reject(at int64, key, reason, detail string) error {
 	if len(s.rejects) == maxDamage {
-		return fmt.Errorf("more than %d records are damaged: %w", maxDamage, ErrRec)
+		return fmt.Errorf("more than %d records are damaged or have no label: %w", maxDamage, ErrRec)
 	}
 	s.items = append(s.items, item{at: at, label: rejected, number: int32(len(s.rejects))})
 	s.rejects = append(s.rejects, shard.Reject{Key: key, Stage: "record", Reason: reason, Detail: fmt.Sprintf("at byte %d: %s", at, detail)})
