@@ -44,7 +44,7 @@ Examples:
 			&cli.StringFlag{Name: "root", Usage: "the data set's `DIR`, with --manifest"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the photos' order; samples of shards stay in theirs"},
 			&cli.StringFlag{Name: "parts", Usage: "such as train,val (default: all that are there)"},
-			&cli.StringFlag{Name: "image", Usage: "png or jpeg (default: png, but jpeg where the samples are JPEGs)"},
+			&cli.StringFlag{Name: "image", Usage: "png or jpeg (default: png, but jpeg where the samples are JPEGs and in mxnet-rec and insightface-bin)"},
 			&cli.IntFlag{Name: "quality", Usage: fmt.Sprintf("of JPEGs that are made, 1 to 100 (default: %d)", export.DefaultQuality)},
 			&cli.StringFlag{Name: "name", Value: export.DefaultName, Usage: "of the data set, where the format asks for one"},
 			&cli.BoolFlag{Name: "plain", Usage: "of mxnet-rec: a label a record, in the shards' order, without InsightFace's records of identities"},
