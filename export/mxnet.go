@@ -48,6 +48,24 @@ func (mxnetPlain) Needs() Needs { return Needs{Beside: 8 + 24 + 4, Whole: true, 
 // maxFloat is how far whole numbers are exact in the 32-bit floats that labels are.
 const maxFloat = 1 << 24
 
+// identities counts the labels of a sorted list.
+func identities(labels []int32) (n int) {
+	for i, l := range labels {
+		if i == 0 || l != labels[i-1] {
+			n++
+		}
+	}
+	return n
+}
+
+// countable says whether floats count all of a part's records.
+func countable(samples, identities int) error {
+	if samples+identities+1 > maxFloat {
+		return fmt.Errorf("%d samples of %d identities: numbers of records are floats, exact up to %d: choose fewer, or --plain: %w", samples, identities, maxFloat, ErrOption)
+	}
+	return nil
+}
+
 // Choose orders the samples by their labels.
 func (f *mxnetRec) Choose(src Source) (parts []ChosenPart, err error) {
 	var s Sample
@@ -64,11 +82,11 @@ func (f *mxnetRec) Choose(src Source) (parts []ChosenPart, err error) {
 			}
 			p.Order[j], labels[j] = r, s.Label
 		}
-		if 2*part.Count >= maxFloat {
-			return nil, fmt.Errorf("%s: %d samples: numbers of records are floats, exact up to %d", part.Name, part.Count, maxFloat)
-		}
 		slices.SortStableFunc(p.Order, func(a, b Ref) int { return int(labels[a.I]) - int(labels[b.I]) })
 		slices.Sort(labels)
+		if err := countable(part.Count, identities(labels)); err != nil {
+			return nil, fmt.Errorf("%s: %w", part.Name, err)
+		}
 		f.labels[part.Name] = labels
 		parts = append(parts, p)
 	}
@@ -192,8 +210,7 @@ func (f *mxnetRec) Piece(p Piece, out *Output) (PieceWriter, error) {
 	}
 	if p.First() {
 		all := f.labels[p.Part]
-		ids := len(slices.Compact(slices.Clone(all)))
-		err = w.add(0, rangeOf(len(all)+1, ids), nil) // put right at the end, where some are rejected
+		err = w.add(0, rangeOf(len(all)+1, identities(all)), nil) // put right at the end, where some are rejected
 	}
 	return w, err
 }

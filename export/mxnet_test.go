@@ -221,6 +221,21 @@ func TestIdentitiesWithoutRejects(t *testing.T) {
 	}
 }
 
+// WebFace12M's records can be counted, Glint360K's can't.
+func TestRecordsAreCounted(t *testing.T) {
+	if err := countable(12_720_066, 617_970); err != nil {
+		t.Error(err)
+	}
+	for _, n := range [][2]int{{17_091_657, 360_232}, {1<<24 - 10, 10}} {
+		if err := countable(n[0], n[1]); !errors.Is(err, ErrOption) {
+			t.Errorf("%v: %v", n, err)
+		}
+	}
+	if n := identities([]int32{0, 0, 3, 7, 7}); n != 3 {
+		t.Errorf("%d identities of 3", n)
+	}
+}
+
 func TestIdentitiesNeedLabels(t *testing.T) {
 	d := draw(t, "rgb", shard.Raw, strange)
 	_, err := try(context.Background(), Options{To: "mxnet-rec", Shards: d.dir, Out: t.TempDir()})
