@@ -395,7 +395,8 @@ func (r *run) shard(ctx context.Context, s *shardWork, report progress.Reporter)
 func (r *run) count(s *shardWork) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rejected += len(s.rejects); r.rejected <= maxDamage {
+	r.rejected += len(s.rejects)
+	if r.rejected <= maxDamage || len(s.rejects) == 0 {
 		return nil
 	}
 	why := s.rejects[0]
