@@ -49,17 +49,20 @@ func Import(ctx context.Context, options Options) (*Summary, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	stat, err := os.Stat(o.Rec)
+	if err != nil {
+		return nil, err
+	}
+	if !stat.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return nil, fmt.Errorf("%s is no file: %w", o.Rec, ErrRec)
+	}
 	f, err := os.Open(o.Rec)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	stat, err := f.Stat()
-	if err != nil {
+	if stat, err = f.Stat(); err != nil {
 		return nil, err
-	}
-	if !stat.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file: %w", o.Rec, ErrRec)
 	}
 	prop, err := readProperty(filepath.Dir(o.Rec))
 	if err != nil {
