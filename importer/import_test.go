@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -311,15 +312,21 @@ func files(t testing.TB, dir string) map[string]string {
 }
 
 type stopper struct {
-	after  int64
+	after  atomic.Int64
 	cancel func()
+}
+
+func stopAfter(n int64, cancel func()) *stopper {
+	s := &stopper{cancel: cancel}
+	s.after.Store(n)
+	return s
 }
 
 func (s *stopper) Start(int64, string) {}
 func (s *stopper) Note(string)         {}
 func (s *stopper) Done()               {}
 func (s *stopper) Add(n int64) {
-	if s.after -= n; s.after <= 0 {
+	if s.after.Add(-n) <= 0 {
 		s.cancel()
 	}
 }
@@ -338,7 +345,7 @@ func TestStopsAndWorkersChangeNothing(t *testing.T) {
 		o.Out = filepath.Join(t.TempDir(), "stopped")
 		o.Workers = 1 + stop%4
 		ctx, cancel := context.WithCancel(context.Background())
-		o.Progress = &stopper{int64(len(d.bytes) + 1 + stop), cancel}
+		o.Progress = stopAfter(int64(len(d.bytes)+1+stop), cancel)
 		if _, err := Import(ctx, o); err != nil && !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
