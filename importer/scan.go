@@ -132,6 +132,7 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 		sum.Write(record)
 		var damage *recordio.Damage
 		if errors.As(err, &damage) {
+			fmt.Fprintln(sum, damage.Reason)
 			damaged = true
 			if err := s.reject(at, "", "damaged record", damage.Reason); err != nil {
 				return nil, err

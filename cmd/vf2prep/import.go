@@ -61,6 +61,11 @@ func rowsColumns(text string) (rows, columns int, err error) {
 }
 
 func (e *env) importRec(c *cli.Context) error {
+	for _, name := range c.Args().Slice() {
+		if strings.HasPrefix(name, "-") {
+			return usage("%s: %s after the file; a file goes before all flags or behind them", c.Command.HelpName, name)
+		}
+	}
 	if c.NArg() != 1 {
 		return usage("give one record file, found %d", c.NArg())
 	}
