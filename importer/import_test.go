@@ -557,6 +557,18 @@ func TestTooManyRejects(t *testing.T) {
 	}
 }
 
+// Names of classes are sorted as their labels are, also where there are more than a million.
+func TestManyClassesAreSorted(t *testing.T) {
+	d := draw(t, true, true)
+	write(t, filepath.Join(filepath.Dir(d.rec), "property"), []byte("1000001,12,10"))
+	o := options(d.rec, filepath.Join(t.TempDir(), "shards"))
+	imported(t, o)
+	_, _, x := samples(t, o.Out)
+	if !slices.IsSorted(x.Classes) || len(x.Classes) != 1000001 || x.Classes[1000000] != "id1000000" || x.Classes[3] != "id0000003" {
+		t.Errorf("%d classes, %q", len(x.Classes), x.Classes[:4])
+	}
+}
+
 // Nothing in a record file makes an import fail in another way than by an error, nor a set that is not sound.
 func FuzzImport(f *testing.F) {
 	for i := range 4 {

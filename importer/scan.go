@@ -197,6 +197,7 @@ func scanFile(ctx context.Context, f *os.File, size int64, prop *property, repor
 			return nil, err
 		}
 	}
+	s.digits = max(s.digits, len(strconv.Itoa(s.classes-1))) // so that names are sorted as labels are
 	s.digest = sum.String()
 	return s, nil
 }
